@@ -1,0 +1,98 @@
+// The messages between callers, pools and workers.
+//
+// Threading: plain values, immutable once they are in a message.
+#pragma once
+
+#include "charmer/profiles/errors.hpp"
+#include "charmer/supervision/caf.hpp"
+#include "charmer/wire/payload.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace charmer {
+
+/// Names one call everywhere: made by the caller's side, unique without asking
+/// anybody. {0, 0} names none.
+struct call_id {
+  std::uint64_t origin = 0; ///< random, one for each process
+  std::uint64_t number = 0;
+
+  /// The next one of this process. Thread-safe.
+  static call_id next();
+
+  explicit operator bool() const noexcept { return number != 0; }
+  friend bool operator==(const call_id&, const call_id&) = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, call_id& x) {
+  return f(caf::meta::type_name("charmer::call_id"), x.origin, x.number);
+}
+
+/// Whether a request may run twice. What the request says wins over the
+/// settings, and they over the decorator.
+enum class idempotence : std::uint8_t { unsaid, yes, no };
+
+/// How one request is to be treated. What is not set, the pool decides.
+struct call_options {
+  /// Waiting and running together. 0: the pool's request_timeout.
+  timespan timeout{0};
+  /// Waiting alone. 0: the pool's queue_timeout.
+  timespan queue_timeout{0};
+  idempotence idempotent = idempotence::unsaid;
+  /// Appears in Python's log records and in events.
+  std::string correlation;
+  /// Set by charmer::call; names the request when it is to be cancelled.
+  call_id id;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, call_options& x) {
+  return f(caf::meta::type_name("charmer::call_options"), x.timeout,
+           x.queue_timeout, x.idempotent, x.correlation, x.id);
+}
+
+/// A request to a Python worker.
+struct invocation {
+  std::string command;
+  payload arguments;
+  call_options options;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, invocation& x) {
+  return f(caf::meta::type_name("charmer::invocation"), x.command, x.arguments,
+           x.options);
+}
+
+/// What a Python worker answers.
+struct reply {
+  payload value;
+  /// The command alone, measured in Python.
+  timespan elapsed{0};
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, reply& x) {
+  return f(caf::meta::type_name("charmer::reply"), x.value, x.elapsed);
+}
+
+} // namespace charmer
+
+CAF_BEGIN_TYPE_ID_BLOCK(charmer_profiles, caf::first_custom_type_id + 2100)
+
+  CAF_ADD_TYPE_ID(charmer_profiles, (charmer::payload))
+  CAF_ADD_TYPE_ID(charmer_profiles, (charmer::failure))
+  CAF_ADD_TYPE_ID(charmer_profiles, (charmer::pool_errc))
+  CAF_ADD_TYPE_ID(charmer_profiles, (charmer::call_id))
+  CAF_ADD_TYPE_ID(charmer_profiles, (charmer::call_options))
+  CAF_ADD_TYPE_ID(charmer_profiles, (charmer::invocation))
+  CAF_ADD_TYPE_ID(charmer_profiles, (charmer::reply))
+
+  // pool to worker: the request with this lease is no longer wanted
+  CAF_ADD_ATOM(charmer_profiles, charmer, cancel_atom, "ch.cancel")
+  // pool to worker: end at once, you are being replaced (a planned stop)
+  CAF_ADD_ATOM(charmer_profiles, charmer, expel_atom, "ch.expel")
+
+CAF_END_TYPE_ID_BLOCK(charmer_profiles)
