@@ -1,0 +1,66 @@
+// What a pool counts, and what it shows of itself. Plain values, taken in one
+// piece under the core's lock: in every snapshot
+//
+//   accepted = replied + failed + cancelled + waiting + running
+//
+// Requests that were refused (queue_full, pool_degraded, shutting_down) were
+// never accepted and are counted apart.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace charmer {
+
+/// The books of a pool since it was started.
+struct books {
+  std::uint64_t accepted = 0;
+  std::uint64_t replied = 0;   ///< answered with a value
+  std::uint64_t failed = 0;    ///< answered with an error, time-outs included
+  std::uint64_t cancelled = 0; ///< by the caller, or because it is gone
+  std::uint64_t waiting = 0;   ///< sent ahead included
+  std::uint64_t running = 0;
+
+  std::uint64_t refused = 0;  ///< never accepted
+  std::uint64_t requeued = 0; ///< had not begun when its worker died
+  std::uint64_t retried = 0;  ///< had begun, idempotent, sent again
+  std::uint64_t stale = 0;    ///< answers that came after the outcome
+  std::uint64_t expelled = 0; ///< workers replaced because they did not stop
+
+  bool balanced() const noexcept {
+    return accepted == replied + failed + cancelled + waiting + running;
+  }
+
+  friend bool operator==(const books&, const books&) = default;
+};
+
+enum class worker_state : std::uint8_t {
+  starting, ///< not yet ready
+  ready,    ///< is given requests
+  retiring, ///< finishes what it has; a successor has taken over
+  expelled, ///< did not stop; being replaced
+};
+
+/// One living incarnation of a worker.
+struct worker_snapshot {
+  std::string worker;
+  std::uint64_t incarnation = 0;
+  worker_state state = worker_state::starting;
+  std::uint64_t running = 0;
+  std::uint64_t ahead = 0;    ///< sent ahead of their turn
+  std::uint64_t requests = 0; ///< answered
+  std::chrono::steady_clock::time_point since; ///< ready since
+};
+
+/// A pool at one moment.
+struct pool_snapshot {
+  bool degraded = false;
+  bool draining = false;
+  std::uint64_t waiting_bytes = 0;
+  books counts;
+  std::vector<worker_snapshot> workers;
+};
+
+} // namespace charmer
