@@ -1,0 +1,131 @@
+// What a supervisor has to know about a child.
+//
+// OTP's child specification as a value: an id, how to start it, when to
+// restart it, how to stop it. Beyond OTP: a budget of its own, backoff, a
+// start limit for children that become ready later.
+//
+// Threading: plain values. The start function runs in the supervisor and must
+// not block; what takes long starts asynchronously (started::ready).
+//
+//   child_spec{.id = "counter", .start = [](const start_context& ctx) {
+//     return started{ctx.self->spawn(counter)};
+//   }};
+#pragma once
+
+#include "charmer/supervision/backoff.hpp"
+#include "charmer/supervision/caf.hpp"
+#include "charmer/supervision/errors.hpp"
+#include "charmer/supervision/restart_budget.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace charmer {
+
+/// What a start function gets.
+struct start_context {
+  caf::actor supervisor;
+  /// Names this start. Whoever reports that the child is ready says it.
+  std::uint64_t token = 0;
+  /// Counts the incarnations of this child, from 1.
+  std::uint64_t incarnation = 0;
+  /// Of the child: the supervisor's path, "/", its id.
+  std::string path;
+  /// The supervisor: spawns the child.
+  caf::event_based_actor* self = nullptr;
+  /// Another incarnation is alive, this one is started beside it.
+  bool beside = false;
+  /// What start_child added to the template (simple_one_for_one).
+  caf::message arguments;
+};
+
+/// What a start function returns.
+struct started {
+  /// A null handle means "ignore": the spec is kept, without a process.
+  caf::actor handle;
+  /// False: somebody will send (child_ready_atom, token) or (child_failed_atom,
+  /// token, caf::error) to start_context::supervisor. The handle dying counts
+  /// as failed, too.
+  bool ready = true;
+};
+
+/// An exception counts as a failed start.
+using start_function =
+    std::function<caf::expected<started>(const start_context&)>;
+
+/// When a child that ended is started again.
+enum class restart_type : std::uint8_t {
+  permanent, ///< always
+  transient, ///< unless it ended normally or was asked to shut down
+  temporary, ///< never; its spec is removed
+};
+
+enum class child_type : std::uint8_t { worker, supervisor };
+
+/// How a child is stopped: asked and awaited for a while, then killed.
+class shutdown {
+public:
+  /// Asked, killed after `limit`.
+  static constexpr shutdown after(timespan limit) { return shutdown{limit}; }
+
+  /// Killed at once.
+  static constexpr shutdown brutal_kill() { return shutdown{timespan::min()}; }
+
+  /// Asked, never killed.
+  static constexpr shutdown infinite() { return shutdown{charmer::infinite}; }
+
+  constexpr bool kills_at_once() const noexcept {
+    return limit_ == timespan::min();
+  }
+
+  constexpr bool waits_forever() const noexcept {
+    return limit_ == charmer::infinite;
+  }
+
+  constexpr timespan limit() const noexcept { return limit_; }
+
+  friend bool operator==(const shutdown&, const shutdown&) = default;
+
+private:
+  constexpr explicit shutdown(timespan limit) : limit_(limit) {}
+
+  timespan limit_;
+};
+
+struct child_spec {
+  /// Unique below one supervisor.
+  std::string id;
+  start_function start;
+  restart_type restart = restart_type::permanent;
+  /// Default: 5 s for a worker, infinite for a supervisor.
+  std::optional<shutdown> stop;
+  child_type type = child_type::worker;
+  /// Its end for good can end the supervisor: see auto_shutdown.
+  bool significant = false;
+  /// For a child that is started asynchronously.
+  timespan start_limit = infinite;
+  /// A budget of its own, charged instead of the supervisor's. When it is used
+  /// up this child stays stopped, its siblings live on. Unlimited: not charged,
+  /// for ever retried, with the default backoff if there is no other.
+  std::optional<restart_intensity> intensity;
+  /// None: restarted at once, as in OTP.
+  std::optional<backoff> retry;
+  /// Goes into every event about this child. Values are JSON texts.
+  std::map<std::string, std::string> details;
+
+  /// The value of `stop`, or the default.
+  shutdown effective_stop() const;
+};
+
+std::string to_string(restart_type x);
+std::string to_string(child_type x);
+
+/// None, or an error that names the child and what is wrong with it.
+caf::error validate(const child_spec& x);
+
+} // namespace charmer
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(charmer::child_spec)

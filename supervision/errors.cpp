@@ -1,0 +1,94 @@
+#include "charmer/supervision/errors.hpp"
+
+#include <array>
+
+namespace charmer {
+
+namespace {
+
+constexpr std::array code_names{
+    "none",
+    "already_started",
+    "already_present",
+    "not_found",
+    "running",
+    "restarting",
+    "start_failed",
+    "start_timeout",
+    "invalid_spec",
+    "restart_intensity_reached",
+    "shutting_down",
+    "planned_stop",
+    "replaced",
+    "unsupported",
+    "handler_failed",
+};
+
+template <class T>
+const T* find_in_context(const caf::error& x) {
+  if (!x)
+    return nullptr;
+  const auto& context = x.context();
+  for (std::size_t i = 0; i < context.size(); ++i)
+    if (context.match_element<T>(i))
+      return &context.get_as<T>(i);
+  return nullptr;
+}
+
+std::string code_name(const caf::error& x) {
+  constexpr auto own = caf::detail::error_factory<supervision_errc>::category;
+  if (x.category() == own)
+    return to_string(static_cast<supervision_errc>(x.code()));
+  if (x.category() == caf::atom("exit"))
+    return to_string(static_cast<caf::exit_reason>(x.code()));
+  if (x.category() == caf::atom("system"))
+    return to_string(static_cast<caf::sec>(x.code()));
+  return caf::to_string(x.category()) + " error " + std::to_string(x.code());
+}
+
+} // namespace
+
+std::string to_string(supervision_errc x) {
+  auto i = static_cast<std::size_t>(x);
+  return i < code_names.size() ? code_names[i] : "unknown";
+}
+
+caf::error make_error(supervision_errc code, std::string text,
+                      caf::error cause) {
+  if (cause)
+    return caf::error{code, std::move(text), std::move(cause)};
+  return text.empty() ? caf::error{code} : caf::error{code, std::move(text)};
+}
+
+caf::error make_error(supervision_errc code, exit_details said) {
+  return caf::error{code, std::move(said)};
+}
+
+std::optional<exit_details> exit_details_of(const caf::error& x) {
+  if (auto found = find_in_context<exit_details>(x))
+    return *found;
+  return std::nullopt;
+}
+
+caf::error cause_of(const caf::error& x) {
+  if (auto found = find_in_context<caf::error>(x))
+    return *found;
+  return {};
+}
+
+std::string describe_reason(const caf::error& x) {
+  if (!x)
+    return "normal";
+  auto result = code_name(x);
+  if (auto said = find_in_context<exit_details>(x); said && !said->text.empty())
+    result += ": " + said->text;
+  else if (auto text = find_in_context<std::string>(x))
+    result += ": " + *text;
+  else if (!said && !x.context().empty() && !cause_of(x))
+    result += ": " + to_string(x.context());
+  if (auto cause = cause_of(x))
+    result += " (" + describe_reason(cause) + ")";
+  return result;
+}
+
+} // namespace charmer

@@ -1,0 +1,198 @@
+#include "charmer/supervision/event.hpp"
+
+#include "charmer/supervision/errors.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <ctime>
+#include <ostream>
+
+namespace charmer {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+std::string dump(const json& x) {
+  return x.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+/// "2026-01-31T23:59:59.123456Z"
+std::string to_iso(caf::timestamp x) {
+  using namespace std::chrono;
+  auto micros = duration_cast<microseconds>(x.time_since_epoch()).count();
+  auto seconds = static_cast<std::time_t>(micros / 1'000'000);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::array<char, 32> text;
+  auto n = std::strftime(text.data(), text.size(), "%FT%T", &parts);
+  std::array<char, 16> rest;
+  std::snprintf(rest.data(), rest.size(), ".%06dZ",
+                static_cast<int>(micros % 1'000'000));
+  return std::string(text.data(), n) + rest.data();
+}
+
+/// "1.5s", "200ms", "30us"
+std::string to_short(timespan x) {
+  auto n = static_cast<double>(x.count());
+  std::array<char, 32> text;
+  if (n >= 1e9)
+    std::snprintf(text.data(), text.size(), "%.6gs", n / 1e9);
+  else if (n >= 1e6)
+    std::snprintf(text.data(), text.size(), "%.4gms", n / 1e6);
+  else
+    std::snprintf(text.data(), text.size(), "%.4gus", n / 1e3);
+  return text.data();
+}
+
+double seconds(timespan x) {
+  return std::chrono::duration<double>(x).count();
+}
+
+json reason_to_json(const caf::error& x) {
+  return {{"category", caf::to_string(x.category())},
+          {"code", x.code()},
+          {"text", describe_reason(x)}};
+}
+
+json details_to_json(const event& x) {
+  auto result = json::object();
+  for (const auto& [key, text] : x.details) {
+    auto value = json::parse(text, nullptr, false);
+    result[key] = value.is_discarded() ? json(text) : std::move(value);
+  }
+  return result;
+}
+
+/// The text of a detail as people want to see it: strings without quotes.
+std::string detail_to_text(const std::string& text) {
+  auto value = json::parse(text, nullptr, false);
+  if (value.is_string())
+    return value.get<std::string>();
+  return value.is_discarded() ? text : dump(value);
+}
+
+/// A list of strings, one on each line; other values as they are.
+std::string lines_of(const std::string& text) {
+  auto value = json::parse(text, nullptr, false);
+  if (!value.is_array() || value.empty())
+    return detail_to_text(text);
+  std::string result;
+  for (const auto& line : value) {
+    if (!line.is_string())
+      return dump(value);
+    result += (result.empty() ? "" : "\n") + line.get<std::string>();
+  }
+  return result;
+}
+
+std::string indented(const std::string& key, const std::string& text) {
+  auto result = "\n  " + key + ":\n    ";
+  for (char c : text) {
+    result += c;
+    if (c == '\n')
+      result += "    ";
+  }
+  return result;
+}
+
+void append_numbers(std::string& out, const event& x) {
+  if (x.restarts > 0)
+    out += " restarts=" + std::to_string(x.restarts);
+  if (x.attempt > 0)
+    out += " attempt=" + std::to_string(x.attempt);
+  if (x.delay > timespan{0})
+    out += " delay=" + to_short(x.delay);
+  if (x.uptime > timespan{0})
+    out += " uptime=" + to_short(x.uptime);
+}
+
+} // namespace
+
+std::string to_string(severity x) {
+  switch (x) {
+    case severity::debug:
+      return "debug";
+    case severity::info:
+      return "info";
+    case severity::warning:
+      return "warning";
+    default:
+      return "error";
+  }
+}
+
+void event::set(std::string_view key, std::int64_t value) {
+  set_json(key, std::to_string(value));
+}
+
+void event::set(std::string_view key, double value) {
+  // JSON knows no infinities: they become text.
+  set_json(key, std::isfinite(value) ? dump(json(value))
+                                     : dump(json(std::to_string(value))));
+}
+
+void event::set(std::string_view key, bool value) {
+  set_json(key, value ? "true" : "false");
+}
+
+void event::set(std::string_view key, std::string_view value) {
+  set_json(key, dump(json(value)));
+}
+
+std::string to_string(const event& x) {
+  auto result = to_iso(x.wall) + ' ' + to_string(x.level) + ' ' + x.name;
+  if (!x.path.empty())
+    result += " [" + x.path + ']';
+  if (!x.child.empty())
+    result += " '" + x.child + '\'';
+  if (x.actor_id != 0)
+    result += " #" + std::to_string(x.actor_id);
+  if (!x.text.empty())
+    result += ": " + x.text;
+  else if (x.reason)
+    result += ": " + describe_reason(x.reason);
+  append_numbers(result, x);
+  std::string rest;
+  for (const auto& [key, value] : x.details) {
+    auto text = lines_of(value);
+    if (text.find('\n') != std::string::npos)
+      rest += indented(key, text);
+    else
+      result += ' ' + key + '=' + text;
+  }
+  return result + rest;
+}
+
+std::ostream& operator<<(std::ostream& out, const event& x) {
+  return out << to_string(x);
+}
+
+std::string to_json(const event& x) {
+  json result{{"name", x.name},
+              {"level", to_string(x.level)},
+              {"wall", to_iso(x.wall)},
+              {"monotonic_ns", x.monotonic_ns}};
+  auto add = [&](const char* key, auto value, bool wanted) {
+    if (wanted)
+      result[key] = std::move(value);
+  };
+  add("path", x.path, !x.path.empty());
+  add("child", x.child, !x.child.empty());
+  add("actor_id", x.actor_id, x.actor_id != 0);
+  if (x.reason)
+    result["reason"] = reason_to_json(x.reason);
+  add("text", x.text, !x.text.empty());
+  add("restarts", x.restarts, x.restarts != 0);
+  add("attempt", x.attempt, x.attempt != 0);
+  add("delay_s", seconds(x.delay), x.delay.count() != 0);
+  add("uptime_s", seconds(x.uptime), x.uptime.count() != 0);
+  if (!x.details.empty())
+    result["details"] = details_to_json(x);
+  return dump(result);
+}
+
+} // namespace charmer

@@ -1,0 +1,92 @@
+// Where events go: tells every handler what happens.
+//
+// The hub is an object outside the supervision tree, so that handlers outlive
+// a restart of the event manager, which is its administration by messages
+// (event_manager.hpp). Each handler has a bounded queue and an actor that hosts
+// it.
+//
+// Threading: every member function is thread-safe. notify never blocks and
+// never waits for a handler. Destroy the hub before its actor system; what
+// waits is still delivered then (an actor as handler gets `drain_limit` for
+// it).
+//
+//   auto hub = std::make_shared<charmer::event_hub>(system);
+//   hub->observe([](const charmer::event& e) { std::cerr << e << '\n'; });
+#pragma once
+
+#include "charmer/supervision/caf.hpp"
+#include "charmer/supervision/event.hpp"
+#include "charmer/supervision/event_handler.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace charmer {
+
+class event_queue;
+
+class event_hub : public std::enable_shared_from_this<event_hub> {
+public:
+  /// How long an actor that is a handler may take to end what it began when it
+  /// is removed.
+  static constexpr timespan drain_limit = std::chrono::seconds(1);
+
+  explicit event_hub(caf::actor_system& system);
+
+  event_hub(const event_hub&) = delete;
+  event_hub& operator=(const event_hub&) = delete;
+
+  ~event_hub();
+
+  /// Tells all handlers that want to know. Sets the times if they are unset.
+  void notify(event x);
+
+  /// As above. The last copy of `pending` is released when all of them have
+  /// dealt with the event, whether they could or not.
+  void notify(event x, std::shared_ptr<const void> pending);
+
+  /// Adds a handler. Errors: already_present, invalid_spec, or what on_add
+  /// said.
+  caf::error add(handler_spec x);
+
+  /// Adds a function under a name that is made up, and returns that.
+  std::string observe(std::function<void(const event&)> f,
+                      event_filter filter = {});
+
+  /// Removes a handler after it has dealt with what waits. False: not found.
+  bool remove(const std::string& name, caf::error why = {});
+
+  /// All handlers, by name.
+  std::vector<handler_info> which() const;
+
+  /// The actor that hosts a handler, or null; answers
+  /// (call_handler_atom, message) and (swap_handler_atom, handler_spec).
+  caf::actor host(const std::string& name) const;
+
+private:
+  friend class handler_host;
+
+  struct entry {
+    event_filter filter;
+    std::shared_ptr<event_queue> queue;
+    caf::actor host;
+  };
+
+  /// The host is about to end, or takes another name and filter (swap).
+  void forget(const std::string& name, const event_queue* queue);
+  bool rename(const std::string& name, const event_queue* queue,
+              const handler_spec& successor);
+
+  caf::actor_system& system_;
+  std::atomic<std::uint64_t> observers_{0};
+  mutable std::mutex mutex_;
+  std::map<std::string, entry> handlers_;
+};
+
+} // namespace charmer

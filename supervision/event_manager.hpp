@@ -1,0 +1,50 @@
+// OTP's gen_event as an actor: the administration of an event_hub by messages,
+// also from other nodes.
+//
+// Messages (errors are supervision_errc):
+//   (add_handler_atom, handler_spec)         → (); already_present,
+//   invalid_spec (add_handler_atom, string name, event_filter, caf::actor)
+//                                            → (); from another node, too
+//   (delete_handler_atom, string name)       → (); not_found
+//   (call_handler_atom, string name, caf::message)
+//                                            → what the handler answers
+//   (swap_handler_atom, string name, handler_spec)
+//                                            → (); the new handler takes over
+//                                            the
+//                                              queue of the old and what its
+//                                              on_remove returned
+//   (which_handlers_atom)                    → std::vector<handler_info>
+//   (notify_atom, event)                     → nothing
+//   (sync_notify_atom, event)                → () after all handlers have dealt
+//                                              with it, also if some failed
+// The handlers belong to the hub and outlive a restart of this actor.
+//
+//   auto manager = system.spawn(charmer::event_manager, hub);
+#pragma once
+
+#include "charmer/supervision/caf.hpp"
+#include "charmer/supervision/child_spec.hpp"
+#include "charmer/supervision/event_hub.hpp"
+
+#include <map>
+#include <memory>
+
+namespace charmer {
+
+struct event_manager_state {
+  static inline const char* name = "charmer.event_manager";
+
+  std::shared_ptr<event_hub> hub;
+  /// Who waits for a sync_notify, by number.
+  std::map<std::uint64_t, caf::response_promise> waiting;
+  std::uint64_t last = 0;
+};
+
+caf::behavior event_manager(caf::stateful_actor<event_manager_state>* self,
+                            std::shared_ptr<event_hub> hub);
+
+/// The event manager as a permanent child.
+child_spec event_manager_child(std::shared_ptr<event_hub> hub,
+                               std::string id = "events");
+
+} // namespace charmer

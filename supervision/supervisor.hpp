@@ -1,0 +1,102 @@
+// A supervisor: starts its children in order, restarts those that die, stops
+// them in reverse order. OTP's supervisor as a CAF actor.
+//
+// Messages (all answered, errors are supervision_errc):
+//   (start_child_atom, child_spec)      → caf::actor when it is ready; null if
+//                                         it ignored. A failed start keeps
+//                                         nothing.
+//   (start_child_atom, caf::message)    → the same; simple_one_for_one: the
+//                                         message goes to the template
+//   (terminate_child_atom, string id)   → (); idempotent, keeps the spec unless
+//                                         temporary, cancels a pending retry
+//   (restart_child_atom, string id)     → caf::actor; only stopped children
+//   (delete_child_atom, string id)      → (); only stopped children
+//   (replace_child_atom, string id)     → caf::actor: a second incarnation is
+//                                         started beside the first; when it is
+//                                         ready it is the child and the first
+//                                         retires. If its start fails the first
+//                                         stays.
+//   (terminate_child_atom, caf::actor), (replace_child_atom, caf::actor)
+//                                       → the same, by handle
+//   (which_children_atom)               → std::vector<child_info>
+//   (count_children_atom)               → child_counts
+//   (ready_atom)                        → () once the initial start is finished
+// Children report (child_ready_atom, token) or (child_failed_atom, token,
+// caf::error), see child_spec.hpp.
+//
+// Stopping: exit_msg with exit_reason::user_shutdown (or any other but kill)
+// from anybody who is not a child stops all children in order and then the
+// supervisor. exit_reason::kill ends it at once; its children are killed with
+// it, and a successor waits until they are down.
+//
+// A supervisor ends by itself with restart_intensity_reached when its budget is
+// used up, with start_failed when a child did not start initially, with
+// user_shutdown when auto_shutdown says so.
+//
+// Time comes from the actor system's clock, randomness from `seed`.
+//
+//   auto sup = charmer::start_supervisor(system, {.name = "root",
+//     .children = {{.id = "counter", .start = start_counter}}});
+#pragma once
+
+#include "charmer/supervision/caf.hpp"
+#include "charmer/supervision/child_spec.hpp"
+#include "charmer/supervision/errors.hpp"
+#include "charmer/supervision/event_hub.hpp"
+#include "charmer/supervision/messages.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace charmer {
+
+/// Whom the death of one child concerns.
+enum class strategy : std::uint8_t {
+  one_for_one,        ///< that child only
+  one_for_all,        ///< all children are restarted
+  rest_for_one,       ///< that child and those started after it
+  simple_one_for_one, ///< many alike, made from one template at run time
+};
+
+/// Whether the end of significant children ends the supervisor.
+enum class auto_shutdown : std::uint8_t {
+  never,
+  any_significant, ///< the first significant child that ends for good
+  all_significant, ///< the last one
+};
+
+struct supervisor_spec {
+  std::string name = "supervisor";
+  /// What stands before the name in the path, without a slash at its end.
+  std::string path_prefix;
+  charmer::strategy strategy = charmer::strategy::one_for_one;
+  restart_intensity intensity;
+  charmer::auto_shutdown auto_shutdown = charmer::auto_shutdown::never;
+  /// simple_one_for_one: exactly one, the template.
+  std::vector<child_spec> children;
+  /// Where events go; may be null.
+  std::shared_ptr<event_hub> events;
+  /// How long a killed child may take to be gone before it is abandoned.
+  timespan kill_grace = std::chrono::seconds(5);
+  /// How long the stop of all children may take; what is left is killed then.
+  timespan stop_limit = infinite;
+  /// For the jitter of backoff. 0: from the system.
+  std::uint64_t seed = 0;
+};
+
+/// None, or an error that names what is wrong.
+caf::error validate(const supervisor_spec& x);
+
+/// Spawns a supervisor, or tells what is wrong with the spec; then nothing was
+/// started. Its children start in order, each is awaited: see ready_atom.
+caf::expected<caf::actor> start_supervisor(caf::actor_system& system,
+                                           supervisor_spec spec);
+
+/// A supervisor as a child of another, ready when all its children are. Its
+/// name becomes `id`, its path continues that of its parent. What the caller
+/// may change in the result: restart, stop, significant, intensity, retry.
+child_spec supervisor_child(std::string id, supervisor_spec spec);
+
+} // namespace charmer
