@@ -1,0 +1,121 @@
+"""Frames in and out: a big-endian u32, then so many bytes of one Frame.
+
+Threading: one thread reads; `Sender.send` may be called from any.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+from collections import deque
+from typing import Deque, List, Union
+
+CHUNK = 65536
+"""What is read at once, and from where on a frame counts as large."""
+
+length_of = struct.Struct(">I").unpack_from
+pack_length = struct.Struct(">I").pack
+
+Bytes = Union[bytes, bytearray, memoryview]
+
+
+class ProtocolError(Exception):
+    """The host has sent what no host sends. The worker ends."""
+
+
+class Receiver:
+    """Cuts what arrives into frames."""
+
+    def __init__(self, fd: int, limit: int) -> None:
+        self.fd = fd
+        self.limit = limit
+        self.rest = b""
+
+    def batch(self) -> List[Bytes]:
+        """Waits, and returns every whole frame that has come, without its
+        length. An empty list is the end of stdin."""
+        frames: List[Bytes] = []
+        data = self.rest
+        while not frames:
+            if len(data) >= 4 and self.size_at(data, 0) > CHUNK:
+                self.rest = b""
+                return self.large(data)
+            chunk = os.read(self.fd, CHUNK)
+            if not chunk:
+                return []
+            data = data + chunk if data else chunk
+            at, end = 0, len(data)
+            while end - at >= 4:
+                stop = at + 4 + self.size_at(data, at)
+                if stop > end:
+                    break
+                frames.append(data[at + 4 : stop])
+                at = stop
+            data = data[at:]
+        self.rest = data
+        return frames
+
+    def size_at(self, data: bytes, at: int) -> int:
+        """The length that is announced there. It is checked before anything
+        is allocated."""
+        size: int = length_of(data, at)[0]
+        if size > self.limit:
+            raise ProtocolError(
+                f"a frame of {size} bytes, above the limit of {self.limit}"
+            )
+        return size
+
+    def large(self, begun: bytes) -> List[Bytes]:
+        """Reads the rest of one large frame straight to its place."""
+        size = self.size_at(begun, 0)
+        frame = bytearray(size)
+        at = len(begun) - 4
+        frame[:at] = begun[4:]
+        view = memoryview(frame)
+        while at < size:
+            count = os.readv(self.fd, [view[at:]])
+            if count == 0:
+                return []
+            at += count
+        return [view]
+
+
+class Sender:
+    """Writes frames whole, one thread at a time."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.lock = threading.Lock()
+        self.owner = 0
+        self.deferred: Deque[Bytes] = deque()
+
+    def send_frame(self, frame: bytes) -> None:
+        """Sends one frame, now."""
+        self.send(pack_length(len(frame)), frame)
+
+    def send(self, *parts: Bytes) -> None:
+        """Writes whole frames, given in any number of parts."""
+        me = threading.get_ident()
+        if self.owner == me:
+            # A finalizer or a signal handler that logs, in the middle of a
+            # write of this very thread: its turn comes right after.
+            self.deferred.extend(parts)
+            return
+        with self.lock:
+            self.owner = me
+            try:
+                for part in parts:
+                    self.write(part)
+                while self.deferred:
+                    self.write(self.deferred.popleft())
+            finally:
+                self.owner = 0
+
+    def write(self, data: Bytes) -> None:
+        """Writes all of it, however often that takes."""
+        written = os.write(self.fd, data)
+        if written < len(data):
+            view = memoryview(data)
+            while written < len(view):
+                written += os.write(self.fd, view[written:])

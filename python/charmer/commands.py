@@ -1,0 +1,207 @@
+"""Finds an adapter and makes the table of its commands.
+
+An adapter is named "module:name" or "module":
+
+    calculator:Calculator   a class derived from charmer.Adapter
+    calculator:add          one function
+    calculator              the functions of a module
+
+Everything that can be asked beforehand (signature, documentation, marks) is
+asked here once, and never while a call is handled.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import json
+import os
+import sys
+from types import ModuleType
+from typing import Any, Callable, Dict, Iterable, Optional, Tuple
+
+from charmer.adapter import Adapter, mark_of
+
+PING = "ping"
+
+
+class AdapterError(Exception):
+    """The adapter cannot be had; the text says what to do."""
+
+
+class Command:
+    """One command, ready to be called."""
+
+    __slots__ = ("name", "function", "idempotent", "stream", "signature",
+                 "doc", "unhurried")  # fmt: skip
+
+    def __init__(self, name: str, function: Callable[..., Any]) -> None:
+        mark = mark_of(function)
+        self.name = name
+        self.function = function
+        self.idempotent = mark is not None and mark.idempotent
+        self.stream = inspect.isgeneratorfunction(
+            function
+        ) or inspect.isasyncgenfunction(function)
+        try:
+            self.signature = str(inspect.signature(function))
+        except (TypeError, ValueError):  # some builtins have none
+            self.signature = "(…)"
+        self.doc = inspect.getdoc(function) or ""
+        # See Worker.execute: nobody waits behind what may take long.
+        self.unhurried = 1
+
+
+Commands = Dict[str, Command]
+Found = Iterable[Tuple[str, Callable[..., Any]]]
+
+
+def load(name: str, options: bytes) -> Tuple[Optional[Adapter], Commands]:
+    """Imports the adapter, constructs it with the options and sets it up.
+    Raises AdapterError, or whatever the user's code raises."""
+    module_name, _, path = name.partition(":")
+    named = parse_options(options)
+    module = import_module(module_name)
+    target = look_up(module, path) if path else module
+    adapter: Optional[Adapter] = None
+    if inspect.isclass(target) and issubclass(target, Adapter):
+        adapter = target(**named)
+        adapter.setup()
+        found = in_adapter(adapter)
+    elif named:
+        raise AdapterError(
+            f"adapter_options need a class derived from charmer.Adapter to "
+            f"take them, and {name!r} is none"
+        )
+    elif isinstance(target, ModuleType):
+        found = in_module(target)
+    elif callable(target) and not inspect.isclass(target):
+        found = [(path.rpartition(".")[2], target)]
+    else:
+        raise AdapterError(
+            f"{name!r} is neither a class derived from charmer.Adapter nor a "
+            f"function, but {target!r:.200}"
+        )
+    return adapter, table(name, found)
+
+
+def parse_options(options: bytes) -> Dict[str, Any]:
+    """The JSON object that the settings hold."""
+    named = json.loads(options) if options else {}
+    if not isinstance(named, dict):
+        raise AdapterError("adapter_options are no JSON object")
+    return named
+
+
+def import_module(name: str) -> ModuleType:
+    """Imports; if the very module is missing, says where it was looked for."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (name + ".").startswith(error.name + "."):
+            raise  # something that the adapter imports is missing
+        places = "".join(f"\n  {place}" for place in sys.path)
+        raise AdapterError(
+            f"no module {error.name!r} for the adapter; python_path should "
+            f"name its folder. Looked in:{places}\nfrom {os.getcwd()}"
+        ) from None
+
+
+def look_up(module: ModuleType, path: str) -> Any:
+    """The thing within the module, or the nearest name."""
+    target: Any = module
+    for name in path.split("."):
+        try:
+            target = getattr(target, name)
+        except AttributeError:
+            public = [x for x in vars(target) if not x.startswith("_")]
+            raise AdapterError(
+                f"module {module.__name__!r} ({module.__file__}) has no "
+                f"{path!r}{nearest(name, public)}"
+            ) from None
+    return target
+
+
+def in_adapter(adapter: Adapter) -> Found:
+    """The marked methods, or if there are none, the public ones."""
+    names = dict.fromkeys(
+        name
+        for cls in reversed(type(adapter).__mro__)
+        if cls not in (object, Adapter)
+        for name in vars(cls)
+        if not name.startswith("_") and not hasattr(Adapter, name)
+    )
+    static = {name: inspect.getattr_static(adapter, name) for name in names}
+    # Properties are left alone: looking at them would run the user's code.
+    plain = [
+        (name, getattr(adapter, name))
+        for name, value in static.items()
+        if inspect.isfunction(value)
+        or isinstance(value, (staticmethod, classmethod))
+    ]
+    return marked(plain) or plain
+
+
+def in_module(module: ModuleType) -> Found:
+    """The marked functions, or if there are none, the public ones that are
+    defined in this module."""
+    functions = [
+        (name, value)
+        for name, value in vars(module).items()
+        if inspect.isroutine(value)
+    ]
+    return marked(functions) or [
+        (name, value)
+        for name, value in functions
+        if not name.startswith("_") and value.__module__ == module.__name__
+    ]
+
+
+def marked(functions: Found) -> Found:
+    """Those that are decorated, under the names that they were given."""
+    return [
+        (mark.name or name, function)
+        for name, function in functions
+        for mark in [mark_of(function)]
+        if mark is not None
+    ]
+
+
+def ping() -> Dict[str, Any]:
+    """Answers that the worker is there. Built in."""
+    return {"status": "pong", "pid": os.getpid()}
+
+
+def table(adapter: str, found: Found) -> Commands:
+    """The commands by name, the built-in one included."""
+    commands: Commands = {}
+    for name, function in found:
+        if name in commands:
+            raise AdapterError(f"{adapter!r} has two commands named {name!r}")
+        commands[name] = Command(name, function)
+    if PING in commands:
+        raise AdapterError(
+            f"{adapter!r} has a command named {PING!r}, which is built in: "
+            "give it another name"
+        )
+    if not commands:
+        raise AdapterError(
+            f"{adapter!r} has no command: no public function, and none with "
+            "@charmer.command. Is a class meant (module:Class)?"
+        )
+    commands[PING] = Command(PING, ping)
+    commands[PING].idempotent = True
+    return commands
+
+
+def unknown(name: str, commands: Commands) -> str:
+    """What is said about a command that there is not."""
+    listed = ", ".join(sorted(commands)[:100])
+    return f"no command {name!r}{nearest(name, commands)}; there are: {listed}"
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """A hint, if a name is near."""
+    close = difflib.get_close_matches(name, names, 1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,138 @@
+"""Failures: exceptions as the host sees them.
+
+Whatever the exception does (a `__str__` that raises, a cause that leads back to
+itself, a gigabyte of text), a Failure comes out that fits a frame.
+
+Threading: any thread.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from types import TracebackType
+from typing import List, Optional
+
+from charmer.payloads import type_name
+from charmer.wire import frames_pb2 as wire
+
+MAX_CAUSES = 8
+MAX_TEXT = 32768  # characters of each text
+MAX_FRAMES = 200  # of a traceback, the innermost ones
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def failure(
+    call: int,
+    kind: wire.Failure.Kind,
+    text: str,
+    elapsed_ns: int = 0,
+) -> wire.Frame:
+    """A failure in which no exception of the user's is."""
+    return wire.Frame(
+        failure=wire.Failure(
+            id=call,
+            kind=kind,
+            exception=wire.Exception(text=clean(text)),
+            elapsed_ns=elapsed_ns,
+        )
+    )
+
+
+def failure_of(
+    call: int,
+    kind: wire.Failure.Kind,
+    error: BaseException,
+    limit: int,
+    elapsed_ns: int = 0,
+) -> wire.Frame:
+    """The failure of an exception: with traceback, and with what caused it.
+    Its texts are shortened until the frame is below `limit`."""
+    size = MAX_TEXT
+    while True:
+        try:
+            described = describe(error, size)
+        except (Exception, RecursionError):
+            described = wire.Exception(
+                type=type_name(type(error)),
+                text="(this exception cannot be described)",
+            )
+        frame = wire.Frame(
+            failure=wire.Failure(
+                id=call, kind=kind, exception=described, elapsed_ns=elapsed_ns
+            )
+        )
+        if frame.ByteSize() <= limit or size < 16:
+            return frame
+        size //= 4
+
+
+def describe(error: BaseException, size: int) -> wire.Exception:
+    """The exception and the chain of its causes, cycles cut."""
+    first = described = wire.Exception()
+    seen: List[BaseException] = []
+    cause: Optional[BaseException] = error
+    while cause is not None and len(seen) < MAX_CAUSES:
+        if any(cause is known for known in seen):
+            break
+        if seen:
+            described = described.cause
+        seen.append(cause)
+        described.type = clean(type_name(type(cause)), size)
+        described.text = clean(text_of(cause), size)
+        described.traceback = clean(traceback_of(cause), size)
+        cause = cause_of(cause)
+    return first
+
+
+def cause_of(error: BaseException) -> Optional[BaseException]:
+    """What Python would print above it."""
+    if error.__cause__ is not None or error.__suppress_context__:
+        return error.__cause__
+    return error.__context__
+
+
+def text_of(error: BaseException) -> str:
+    """`str` of the exception, whatever its `__str__` does."""
+    try:
+        return str(error)
+    except BaseException as broken:
+        return f"(its __str__ raised {type_name(type(broken))})"
+
+
+def traceback_of(error: BaseException) -> str:
+    """The traceback as Python prints it, without the worker's own frames and
+    without the causes, which travel on their own."""
+    tb = error.__traceback__
+    while tb is not None and is_own(tb):
+        tb = tb.tb_next
+    try:
+        lines = traceback.format_exception(
+            type(error), error, tb, limit=-MAX_FRAMES, chain=False
+        )
+    except Exception:  # a broken __str__, in Pythons that do not guard it
+        lines = ["Traceback (most recent call last):\n"]
+        lines += traceback.format_tb(tb, limit=-MAX_FRAMES)
+        lines.append(f"{type_name(type(error))}: {text_of(error)}\n")
+    return "".join(lines)
+
+
+def is_own(tb: TracebackType) -> bool:
+    """Whether a frame belongs to the worker or to the import machinery."""
+    name = tb.tb_frame.f_code.co_filename
+    return (
+        name.startswith("<frozen importlib")
+        or os.path.dirname(os.path.abspath(name)) == HERE
+        or os.path.basename(os.path.dirname(name)) == "importlib"
+    )
+
+
+def clean(text: str, size: int = MAX_TEXT) -> str:
+    """Text that fits: the middle is left out of what is too long, and what is
+    no Unicode is escaped."""
+    if len(text) > size:
+        left = size // 2
+        dropped = len(text) - 2 * left
+        text = f"{text[:left]}\n… {dropped} characters …\n{text[-left:]}"
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,68 @@
+"""Python's logging, sent to the host.
+
+Threading: any thread logs; the frames go out whole, one after the other.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from contextvars import ContextVar
+
+from charmer.channel import Sender
+from charmer.failures import clean
+from charmer.wire import frames_pb2 as wire
+
+correlation: ContextVar[str] = ContextVar("charmer_correlation", default="")
+"""The correlation id of the running call; empty when its caller gave none."""
+
+
+class HostHandler(logging.Handler):
+    """Turns log records into Log frames."""
+
+    def __init__(self, sender: Sender, limit: int) -> None:
+        super().__init__()
+        self.sender = sender
+        self.size = max(min(32768, limit // 16), 16)
+        self.within = threading.local()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Sends the record. One that is logged while another is being
+        formatted, by an argument's `__str__` for example, is dropped."""
+        if getattr(self.within, "emitting", False):
+            return
+        self.within.emitting = True
+        try:
+            frame = wire.Frame(
+                log=wire.Log(
+                    level=record.levelno,
+                    logger=clean(record.name, self.size),
+                    text=clean(self.format(record), self.size),
+                    correlation=correlation.get(),
+                    time=record.created,
+                )
+            )
+            self.sender.send_frame(frame.SerializeToString())
+        except Exception:
+            self.handleError(record)
+        finally:
+            self.within.emitting = False
+
+
+def install(sender: Sender, level: str, limit: int) -> None:
+    """Sends what is logged from this level on, warnings included.
+    Raises ValueError if there is no such level."""
+    root = logging.getLogger()
+    root.setLevel(level or "INFO")
+    root.addHandler(HostHandler(sender, limit))
+    logging.captureWarnings(True)
+
+
+def uninstall() -> None:
+    """In a forked child, which must not speak to the host: to stderr."""
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if isinstance(handler, HostHandler):
+            root.removeHandler(handler)
+            root.addHandler(logging.StreamHandler(sys.stderr))
