@@ -45,8 +45,8 @@ struct pool_settings {
   /// The interpreter: a path, a name on PATH, or the folder of a virtual
   /// environment. Empty: found (see interpreter.hpp).
   std::string python;
-  /// Folders put before sys.path. A relative one counts from the settings'
-  /// file.
+  /// Folders put before sys.path. In a file, a relative one counts from the
+  /// file, as `python` and `cwd` do; the file's own folder is added at the end.
   std::vector<std::string> python_path;
   /// Set in the worker's environment, over what the host has.
   std::map<std::string, std::string> env;
@@ -121,10 +121,11 @@ struct settings {
   /// Limit for the ordered stop of everything.
   timespan stop_timeout = std::chrono::seconds(30);
 
-  /// Reads a JSON file. Relative python_path entries, and the file's own
-  /// folder, are resolved against where the file stands.
+  /// Reads a JSON file. The keys are the names of the fields, but that
+  /// `exhausted` is called "on_exhausted". Relative paths count from where the
+  /// file stands, and its folder is added to python_path.
   /// @returns settings that are valid, or pool_errc::invalid_settings with
-  /// every mistake in its text, one to a line.
+  /// every mistake in its text, one to a line, or no_pools_configured.
   static caf::expected<settings> from_file(const std::string& path);
 
   /// Reads JSON text; relative paths count from `folder`.
@@ -145,5 +146,9 @@ struct settings_error {
 /// Checks values, however they were made. Empty: they are valid.
 std::vector<settings_error> validate(const settings& x);
 std::vector<settings_error> validate(const pool_settings& x);
+
+/// pool_errc::invalid_settings with every mistake in its text.
+/// REQUIRES: there is one.
+caf::error make_error(const std::vector<settings_error>& mistakes);
 
 } // namespace charmer

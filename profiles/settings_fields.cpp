@@ -1,0 +1,136 @@
+#include "charmer/profiles/settings_fields.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cctype>
+
+namespace charmer::settings_fields {
+
+namespace {
+
+bool is_letter(char x) {
+  // Python's identifiers may hold letters outside ASCII.
+  return std::isalpha(static_cast<unsigned char>(x)) || x == '_'
+         || (static_cast<unsigned char>(x) & 0x80) != 0;
+}
+
+bool is_digit(char x) {
+  return x >= '0' && x <= '9';
+}
+
+// Dotted names: "package.module", "Class".
+bool is_dotted_name(std::string_view x) {
+  bool at_start = true;
+  for (auto c : x) {
+    if (at_start ? !is_letter(c) : !(is_letter(c) || is_digit(c) || c == '.'))
+      return false;
+    at_start = c == '.';
+  }
+  return !at_start;
+}
+
+bool has_nul(std::string_view x) {
+  return x.find('\0') != std::string_view::npos;
+}
+
+std::string number(double x) {
+  return nlohmann::json(x).dump();
+}
+
+} // namespace
+
+std::string whole::allowed() const {
+  if (max >= std::numeric_limits<std::uint32_t>::max())
+    return "a whole number, " + std::to_string(min) + " or more";
+  return "a whole number from " + std::to_string(min) + " to "
+         + std::to_string(max);
+}
+
+std::string real::allowed() const {
+  return "a number from " + number(min) + " to " + number(max);
+}
+
+std::string duration::allowed() const {
+  std::string result = "a duration";
+  if (max != infinite)
+    result += " from " + render_duration(min) + " to " + render_duration(max);
+  else if (min.count() > 0)
+    result += " above zero, or \"infinity\"";
+  else
+    result += ", or \"infinity\"";
+  return result
+         + R"(; written with its unit: "90s", "250ms", "2m", "1h" or )"
+           R"({"value": 5, "unit": "minutes"})";
+}
+
+std::string bytes::allowed() const {
+  return "a size from " + render_size(min) + " to " + render_size(max)
+         + (zero_is_off ? ", or 0 for no limit" : "")
+         + R"(; written as "512MB", "64MiB" or a whole number of bytes)";
+}
+
+bool one_of::holds(const std::string& x) const {
+  return std::find(words.begin(), words.end(), x) != words.end();
+}
+
+std::string one_of::allowed() const {
+  std::string result;
+  for (auto word : words) {
+    if (!result.empty())
+      result += word == words.back() ? " or " : ", ";
+    result += '"' + std::string{word} + '"';
+  }
+  return result;
+}
+
+bool texts::holds(const std::vector<std::string>& xs) const {
+  return std::all_of(xs.begin(), xs.end(), test);
+}
+
+bool variables::holds(const std::map<std::string, std::string>& xs) const {
+  return std::all_of(xs.begin(), xs.end(), [](const auto& x) {
+    const auto& [name, value] = x;
+    return !name.empty() && name.find('=') == std::string::npos
+           && !has_nul(name) && !has_nul(value);
+  });
+}
+
+std::string variables::allowed() const {
+  return R"(an object of texts, as {"LANG": "C.UTF-8"})";
+}
+
+bool json_object::holds(const std::string& x) const {
+  if (x.empty())
+    return true;
+  auto parsed = nlohmann::json::parse(x, nullptr, /*allow_exceptions=*/false);
+  return parsed.is_object();
+}
+
+bool is_pool_name(std::string_view x) {
+  return !x.empty() && x.size() <= 64
+         && std::all_of(x.begin(), x.end(), [](char c) {
+              return std::isalnum(static_cast<unsigned char>(c)) || c == '_'
+                     || c == '-' || c == '.';
+            });
+}
+
+bool is_adapter(std::string_view x) {
+  if (x.empty())
+    return true;
+  auto colon = x.find(':');
+  if (colon == std::string_view::npos)
+    return is_dotted_name(x);
+  return is_dotted_name(x.substr(0, colon))
+         && is_dotted_name(x.substr(colon + 1));
+}
+
+bool is_path(std::string_view x) {
+  return !has_nul(x);
+}
+
+bool is_command(std::string_view x) {
+  return !x.empty();
+}
+
+} // namespace charmer::settings_fields
