@@ -96,8 +96,9 @@ caf::expected<fs::path> named(const pool_settings& pool) {
   if (python.find('/') == std::string::npos) {
     if (auto programs = on_path(pool, python); !programs.empty())
       return programs.front();
-    return failed(setting + "is not found: no folder on PATH has such a "
-                            "program ("
+    return failed(setting
+                  + "is not found: no folder on PATH has such a "
+                    "program ("
                   + variable(pool, "PATH") + ")");
   }
   std::error_code ignored;

@@ -50,8 +50,7 @@ constexpr std::size_t output_limit = 64 << 10;
 class descriptor {
 public:
   explicit descriptor(int fd = -1) : fd_(fd) {}
-  descriptor(descriptor&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)) {}
+  descriptor(descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   descriptor& operator=(descriptor&& other) noexcept {
     std::swap(fd_, other.fd_);
     return *this;
@@ -101,8 +100,8 @@ struct spawn_attributes {
   explicit spawn_attributes(int output) {
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP
-                                            | POSIX_SPAWN_SETSIGDEF
-                                            | POSIX_SPAWN_SETSIGMASK);
+                                              | POSIX_SPAWN_SETSIGDEF
+                                              | POSIX_SPAWN_SETSIGMASK);
     posix_spawnattr_setpgroup(&attributes, 0);
     sigset_t signals;
     sigfillset(&signals);
@@ -148,7 +147,8 @@ bool read_until_death(int output_fd, int death_fd, timespan limit,
   auto end = clock::now() + limit;
   std::array<pollfd, 2> fds{{{death_fd, POLLIN, 0}, {output_fd, POLLIN, 0}}};
   for (;;) {
-    auto left = std::chrono::ceil<std::chrono::milliseconds>(end - clock::now());
+    auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(end - clock::now());
     if (left.count() <= 0)
       return false;
     auto n = ::poll(fds.data(), fds.size(), static_cast<int>(left.count()));
@@ -185,8 +185,8 @@ run_result run(const std::string& path,
   auto variables = environment(env);
   spawn_attributes with{out.get()};
   pid_t pid = 0;
-  auto failed
-    = ::posix_spawn(&pid, path.c_str(), &with.files, &with.attributes,
+  auto failed =
+      ::posix_spawn(&pid, path.c_str(), &with.files, &with.attributes,
                     pointers(arguments).data(), pointers(variables).data());
   if (failed != 0)
     return {{}, std::string{"cannot be run: "} + std::strerror(failed)};
@@ -233,7 +233,7 @@ interpreter_probe judge(const std::string& path, const run_result& ran) {
   if (std::pair{major, minor} < std::pair{3, 9})
     return {{},
             "is Python " + std::to_string(major) + '.' + std::to_string(minor)
-              + '.' + std::to_string(micro) + "; 3.9 or later is needed",
+                + '.' + std::to_string(micro) + "; 3.9 or later is needed",
             {}};
   if (lack == "protobuf")
     return {{}, "has no protobuf", protobuf_remedy(executable)};

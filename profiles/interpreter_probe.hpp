@@ -24,8 +24,9 @@ struct interpreter_probe {
 };
 
 /// Runs `path` with `env` over the environment of this process.
-interpreter_probe probe_interpreter(
-  const std::string& path, const std::map<std::string, std::string>& env,
-  timespan limit);
+interpreter_probe
+probe_interpreter(const std::string& path,
+                  const std::map<std::string, std::string>& env,
+                  timespan limit);
 
 } // namespace charmer

@@ -255,10 +255,8 @@ std::string settings::to_json() const {
   auto list = json::array();
   for (const auto& pool : pools)
     list.push_back(write_fields(pool));
-  auto result = json::object();
+  auto result = write_fields(*this);
   result["pools"] = std::move(list);
-  for (auto& [key, value] : write_fields(*this).items())
-    result[key] = value;
   return result.dump(2, ' ', false, json::error_handler_t::replace);
 }
 

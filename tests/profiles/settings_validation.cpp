@@ -28,7 +28,7 @@ settings read(const std::string& text) {
 std::string refusal(const std::string& text,
                     pool_errc code = pool_errc::invalid_settings) {
   auto result = settings::from_json(text, "/etc/app");
-  REQUIRE_FALSE(result.has_value());
+  REQUIRE(!result);
   CHECK(result.error() == code);
   return failure_of(result.error()).text;
 }
@@ -284,7 +284,7 @@ TEST_CASE("paths in a file count from the file, and its folder is searched") {
   std::ofstream{file} << R"({"pools": [{"adapter": "a:B",
     "python": "env/bin/python", "python_path": ["../shared"]}]})";
   auto x = settings::from_file(file.string());
-  REQUIRE(x.has_value());
+  REQUIRE(x);
   const auto& pool = x->pools[0];
   CHECK(pool.python == (folder.path / "env/bin/python").string());
   REQUIRE(pool.python_path.size() == 2);
@@ -300,7 +300,7 @@ TEST_CASE("a relative file name resolves to absolute folders") {
   fs::current_path(folder.path);
   auto x = settings::from_file("pools.json");
   fs::current_path(before);
-  REQUIRE(x.has_value());
+  REQUIRE(x);
   CHECK(x->pools[0].python == "python3");
   CHECK(x->pools[0].python_path
         == std::vector<std::string>{fs::canonical(folder.path).string()});
@@ -310,14 +310,14 @@ TEST_CASE("errors of a file name the file") {
   scratch folder;
   auto file = (folder.path / "pools.json").string();
   auto missing = settings::from_file(file);
-  REQUIRE_FALSE(missing.has_value());
+  REQUIRE(!missing);
   CHECK(missing.error() == pool_errc::invalid_settings);
   has(failure_of(missing.error()).text, file + ": No such file or directory");
 
-  CHECK_FALSE(settings::from_file(folder.path.string()).has_value());
+  CHECK(!settings::from_file(folder.path.string()));
 
   std::ofstream{file} << "";
   auto empty = settings::from_file(file);
-  REQUIRE_FALSE(empty.has_value());
+  REQUIRE(!empty);
   has(failure_of(empty.error()).text, file + ": the settings are no JSON");
 }
