@@ -1,0 +1,132 @@
+#include "charmer/wire/frames.hpp"
+
+#include <string>
+
+namespace charmer::wire {
+
+namespace {
+
+// Tags of Protobuf: field number and wire type.
+constexpr char varint_tag(int field) {
+  return static_cast<char>(field << 3);
+}
+constexpr char bytes_tag(int field) {
+  return static_cast<char>(field << 3 | 2);
+}
+
+std::uint64_t varint_size(std::uint64_t x) {
+  std::uint64_t n = 1;
+  for (; x >= 0x80; x >>= 7)
+    ++n;
+  return n;
+}
+
+void append_varint(std::vector<char>& out, std::uint64_t x) {
+  for (; x >= 0x80; x >>= 7)
+    out.push_back(static_cast<char>(x | 0x80));
+  out.push_back(static_cast<char>(x));
+}
+
+// Size of a field of bytes, tag included; every tag used here is one byte.
+std::uint64_t field_size(std::uint64_t length) {
+  return 1 + varint_size(length) + length;
+}
+
+void append_head(std::vector<char>& out, int field, std::uint64_t length) {
+  out.push_back(bytes_tag(field));
+  append_varint(out, length);
+}
+
+void append_bytes(std::vector<char>& out, int field, std::string_view bytes) {
+  append_head(out, field, bytes.size());
+  out.insert(out.end(), bytes.begin(), bytes.end());
+}
+
+void append_length(std::vector<char>& out, std::uint64_t length) {
+  for (int shift : {24, 16, 8, 0})
+    out.push_back(static_cast<char>(length >> shift));
+}
+
+struct call_sizes {
+  std::uint64_t typed = 0; // TypedMessage
+  std::uint64_t payload = 0;
+  std::uint64_t call = 0;
+};
+
+call_sizes measure(const call_parts& x) {
+  call_sizes n;
+  auto data = field_size(x.arguments.data.size());
+  if (x.arguments.is == payload::kind::message) {
+    n.typed = field_size(x.arguments.type.size()) + data;
+    n.payload = field_size(n.typed);
+  } else {
+    n.payload = data;
+  }
+  n.call = 1 + varint_size(x.id) + field_size(x.command.size())
+           + field_size(n.payload);
+  if (x.timeout_ns != 0)
+    n.call += 1 + varint_size(x.timeout_ns);
+  if (!x.correlation.empty())
+    n.call += field_size(x.correlation.size());
+  return n;
+}
+
+} // namespace
+
+void append_frame(std::vector<char>& out, const Frame& frame) {
+  auto length = frame.ByteSizeLong();
+  append_length(out, length);
+  auto at = out.size();
+  out.resize(at + length);
+  frame.SerializeWithCachedSizesToArray(
+      reinterpret_cast<std::uint8_t*>(out.data() + at));
+}
+
+std::uint64_t call_size(const call_parts& x) {
+  return field_size(measure(x).call);
+}
+
+void append_call_head(std::vector<char>& out, const call_parts& x) {
+  auto n = measure(x);
+  append_length(out, field_size(n.call));
+  append_head(out, Frame::kCallFieldNumber, n.call);
+  out.push_back(varint_tag(Call::kIdFieldNumber));
+  append_varint(out, x.id);
+  append_bytes(out, Call::kCommandFieldNumber, x.command);
+  if (x.timeout_ns != 0) {
+    out.push_back(varint_tag(Call::kTimeoutNsFieldNumber));
+    append_varint(out, x.timeout_ns);
+  }
+  if (!x.correlation.empty())
+    append_bytes(out, Call::kCorrelationFieldNumber, x.correlation);
+  append_head(out, Call::kArgumentsFieldNumber, n.payload);
+  switch (x.arguments.is) {
+    case payload::kind::json:
+      append_head(out, Payload::kJsonFieldNumber, x.arguments.data.size());
+      break;
+    case payload::kind::message:
+      append_head(out, Payload::kMessageFieldNumber, n.typed);
+      append_bytes(out, TypedMessage::kTypeFieldNumber, x.arguments.type);
+      append_head(out, TypedMessage::kValueFieldNumber,
+                  x.arguments.data.size());
+      break;
+    case payload::kind::raw:
+      append_head(out, Payload::kRawFieldNumber, x.arguments.data.size());
+      break;
+  }
+}
+
+payload take(Payload& x) {
+  switch (x.kind_case()) {
+    case Payload::kMessage:
+      return {payload::kind::message,
+              std::move(*x.mutable_message()->mutable_type()),
+              std::move(*x.mutable_message()->mutable_value())};
+    case Payload::kRaw:
+      return payload::raw(std::move(*x.mutable_raw()));
+    default:
+      return payload::json(std::move(*x.mutable_json()));
+  }
+}
+
+} // namespace charmer::wire
