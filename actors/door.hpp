@@ -1,0 +1,40 @@
+// The door of a pool: its only address, for the application and for other
+// nodes. Private to this room; users hold it inside a pool_handle.
+//
+// An actor without a mailbox, as CAF's own actor_pool is one: `enqueue` runs in
+// the context of whoever sends, takes a request to the core and hands it to an
+// idle worker in the same breath. It is also the tap through which every answer
+// of a worker runs on its way to the caller. It runs no user code, cannot be
+// killed, is never restarted, and answers for its pool in every state.
+#pragma once
+
+#include "charmer/actors/pool_context.hpp"
+
+#include <set>
+#include <string>
+
+namespace charmer {
+
+class door : public caf::monitorable_actor {
+public:
+  door(caf::actor_config& cfg, pool_context_ptr ctx);
+
+  void enqueue(caf::mailbox_element_ptr what,
+               caf::execution_unit* context) override;
+
+  void on_destroy() override;
+
+  const char* name() const override { return "charmer.door"; }
+
+private:
+  void take_answer(caf::mailbox_element& what, caf::execution_unit* context);
+  void take_request(caf::mailbox_element& what, caf::execution_unit* context);
+  bool take_query(caf::mailbox_element& what, caf::execution_unit* context);
+
+  pool_context_ptr ctx_;
+};
+
+/// Makes the door of a pool and tells the context of it.
+caf::actor make_door(const pool_context_ptr& ctx);
+
+} // namespace charmer

@@ -1,0 +1,207 @@
+#include "charmer/actors/pool_context.hpp"
+
+#include <chrono>
+
+namespace charmer {
+
+namespace {
+
+core_limits limits_of(const pool_settings& x) {
+  core_limits result;
+  result.queue_size = x.max_queue_size;
+  result.queue_bytes = x.max_queue_bytes;
+  result.poison_after = x.poison_after;
+  result.prefetch = x.prefetch;
+  result.cancel_grace = x.cancel_grace;
+  return result;
+}
+
+} // namespace
+
+pool_context::pool_context(caf::actor_system& sys, pool_settings x,
+                           std::shared_ptr<worker_profile> p,
+                           std::shared_ptr<event_hub> e, std::string where)
+  : system(sys),
+    settings(std::make_shared<const pool_settings>(std::move(x))),
+    profile(std::move(p)),
+    events(std::move(e)),
+    path(std::move(where)),
+    core(limits_of(*settings), sys.clock().now()) {
+  // nop
+}
+
+// -- effects --------------------------------------------------------------------
+
+void pool_context::carry_out(effects& out, caf::execution_unit* context,
+                             const caf::strong_actor_ptr& caller) {
+  if (out.watch && caller)
+    watch(caller);
+  if (!out.assignments.empty()) {
+    auto from = door();
+    effects more;
+    for (auto& x : out.assignments) {
+      caf::message_id id{x.lease | caf::message_id::default_async_value};
+      x.to->enqueue(from, id, std::move(x.what.content), context);
+      if (x.confirm)
+        core.sent(x.lease, now(), more);
+    }
+    // A worker that went down while it was being sent to leaves more to do.
+    if (!more.settlements.empty() || more.wake)
+      carry_out(more, context, nullptr);
+  }
+  for (auto& x : out.settlements)
+    answer(x, context);
+  for (auto& x : out.cancellations)
+    x.to->enqueue(nullptr, caf::message_id{0},
+                  caf::make_message(cancel_atom_v, x.lease), context);
+  for (auto& x : out.expulsions)
+    x->enqueue(nullptr, caf::message_id{0}, caf::make_message(expel_atom_v),
+               context);
+  if (out.tick_at)
+    wake(pool_part::task_monitor, arm_atom_v,
+         timespan{out.tick_at->time_since_epoch()});
+  if (out.wake)
+    wake(pool_part::queue_manager, wake_atom_v);
+}
+
+void pool_context::answer(core_type::settlement& x,
+                          caf::execution_unit* context) {
+  if (x.who.caller && x.who.id.is_request())
+    x.who.caller->enqueue(door(), x.who.id.response_id(),
+                          caf::make_message(error_of(x)), context);
+}
+
+caf::error pool_context::error_of(const core_type::settlement& x) const {
+  failure f;
+  if (x.why)
+    f = failure_of(*x.why);
+  f.pool = settings->name;
+  f.worker = x.worker;
+  f.incarnation = x.incarnation;
+  f.request = x.serial;
+  f.begun = x.begun;
+  if (x.who.content.match_elements<invocation>())
+    f.command = x.who.content.get_as<invocation>(0).command;
+  auto why = f.text.empty() ? std::string{} : ": " + f.text;
+  switch (x.code) {
+    case pool_errc::queue_full:
+      f.text = "the pool's queue is full (max_queue_size "
+               + std::to_string(settings->max_queue_size)
+               + ", max_queue_bytes "
+               + std::to_string(settings->max_queue_bytes) + ")";
+      break;
+    case pool_errc::pool_degraded:
+      f.text = "no worker of the pool can be had at present" + why;
+      break;
+    case pool_errc::wait_timeout:
+      f.text = "no worker was free in time; the request never ran";
+      break;
+    case pool_errc::exec_timeout:
+      f.text = "the deadline passed before the worker answered";
+      break;
+    case pool_errc::cancelled:
+      f.text = x.begun ? "cancelled while it ran"
+                       : "cancelled before it ran";
+      break;
+    case pool_errc::poisoned:
+      f.text = std::to_string(x.deaths)
+               + " workers died of this request, the last one" + why;
+      break;
+    case pool_errc::shutting_down:
+      f.text = "the pool is being stopped";
+      break;
+    default:
+      // A worker that broke the protocol says so itself.
+      if (x.why)
+        return make_error(static_cast<pool_errc>(x.why->code()),
+                          std::move(f));
+      break;
+  }
+  return make_error(x.code, std::move(f));
+}
+
+void pool_context::watch(const caf::strong_actor_ptr& caller) {
+  core_type::caller_key key = caller->get();
+  on_exit(caller, [key, self = weak_from_this()](const caf::error&) {
+    if (auto ctx = self.lock())
+      ctx->with_core(nullptr, [&](effects& out) {
+        ctx->core.caller_died(key, ctx->now(), out);
+      });
+  });
+}
+
+// -- parts ------------------------------------------------------------------------
+
+void pool_context::enter(pool_part which, const caf::actor& who) {
+  std::lock_guard guard{parts_mutex_};
+  parts_[static_cast<std::size_t>(which)] = who.address();
+}
+
+caf::actor pool_context::part(pool_part which) const {
+  std::lock_guard guard{parts_mutex_};
+  return caf::actor_cast<caf::actor>(parts_[static_cast<std::size_t>(which)]);
+}
+
+void pool_context::set_door(const caf::actor& x) {
+  door_ = caf::actor_cast<caf::weak_actor_ptr>(x);
+}
+
+caf::strong_actor_ptr pool_context::door() const {
+  return door_.lock();
+}
+
+// -- telling ------------------------------------------------------------------------
+
+void pool_context::tell(std::string name, severity level, std::string text,
+                        std::map<std::string, std::string> details) {
+  event x;
+  x.name = std::move(name);
+  x.level = level;
+  x.path = path;
+  x.text = std::move(text);
+  x.details = std::move(details);
+  x.set("pool", settings->name);
+  events->notify(std::move(x));
+}
+
+void pool_context::degrade(const caf::error& why) {
+  auto fresh = with_core(nullptr, [&](effects& out) {
+    return core.degrade(why, out);
+  });
+  if (fresh)
+    tell("charmer.pool.degraded", severity::error, describe(why));
+}
+
+pool_stats pool_context::stats() const {
+  auto snapshot = core.snapshot();
+  pool_stats result;
+  result.pool = settings->name;
+  result.size = settings->size;
+  result.degraded = snapshot.degraded;
+  result.draining = snapshot.draining;
+  result.waiting_bytes = snapshot.waiting_bytes;
+  result.counts = snapshot.counts;
+  auto t = now();
+  for (auto& w : snapshot.workers)
+    result.workers.push_back(
+      {std::move(w.worker), w.incarnation, w.state, w.running, w.ahead,
+       w.requests,
+       w.state == worker_state::starting ? timespan{0}
+                                         : timespan{t - w.since}});
+  return result;
+}
+
+pool_status pool_context::status() const {
+  auto snapshot = core.snapshot();
+  pool_status result;
+  for (auto& w : snapshot.workers)
+    if (w.state == worker_state::ready)
+      ++(w.running == 0 ? result.idle_workers : result.busy_workers);
+  auto& c = snapshot.counts;
+  result.queued_tasks = c.waiting;
+  result.total_tasks_executed = c.replied + c.failed;
+  result.total_tasks_failed = c.failed;
+  return result;
+}
+
+} // namespace charmer

@@ -1,0 +1,137 @@
+// What all parts of one pool share, and the only place where the core's effects
+// become messages. Private to this room.
+//
+// Lives as long as the door; the actors of the pool are handed it by their
+// supervisor's factories, so that any of them can be killed at any moment and
+// its successor finds everything here.
+//
+// Threading: thread-safe; constant after construction but for the core and the
+// addresses of the parts, which have a lock each.
+#pragma once
+
+#include "charmer/actors/messages.hpp"
+#include "charmer/actors/pool_core.hpp"
+#include "charmer/profiles/settings.hpp"
+#include "charmer/profiles/worker_profile.hpp"
+#include "charmer/supervision/event_hub.hpp"
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace charmer {
+
+/// A request as the core carries it: enough to answer it from anywhere.
+struct caf_request {
+  caf::strong_actor_ptr caller;
+  caf::message_id id;
+  caf::message content;
+};
+
+struct core_traits {
+  using request = caf_request;
+  using worker = caf::strong_actor_ptr;
+  using cause = caf::error;
+  using evidence = execution_evidence;
+};
+
+/// The actors of a pool that are sent wake-ups.
+enum class pool_part : std::uint8_t {
+  pool,
+  queue_manager,
+  task_monitor,
+  worker_supervisor,
+};
+
+class pool_context : public std::enable_shared_from_this<pool_context> {
+public:
+  using core_type = pool_core<core_traits>;
+  using effects = core_type::effects;
+
+  pool_context(caf::actor_system& sys, pool_settings settings,
+               std::shared_ptr<worker_profile> profile,
+               std::shared_ptr<event_hub> events, std::string path);
+
+  // -- constant ---------------------------------------------------------------
+
+  caf::actor_system& system;
+  const std::shared_ptr<const pool_settings> settings;
+  const std::shared_ptr<worker_profile> profile;
+  const std::shared_ptr<event_hub> events;
+  /// Of the pool's supervisor: "root/pool default".
+  const std::string path;
+
+  // -- shared -----------------------------------------------------------------
+
+  core_type core;
+
+  /// The system's clock, which tests move by hand.
+  time_point now() const { return system.clock().now(); }
+
+  /// Calls `f(effects)` on the core and carries the effects out.
+  template <class F>
+  decltype(auto) with_core(caf::execution_unit* context, F f) {
+    effects out;
+    if constexpr (std::is_void_v<decltype(f(out))>) {
+      f(out);
+      carry_out(out, context, nullptr);
+    } else {
+      decltype(auto) result = f(out);
+      carry_out(out, context, nullptr);
+      return result;
+    }
+  }
+
+  /// Sends what the core asked for. `caller` is whoever sent the request that
+  /// led to them, if one did.
+  void carry_out(effects& out, caf::execution_unit* context,
+                 const caf::strong_actor_ptr& caller);
+
+  // -- the parts --------------------------------------------------------------
+
+  /// Announces the living actor of a part; its successor replaces it.
+  void enter(pool_part which, const caf::actor& who);
+
+  /// The present actor of a part; null while it is being restarted.
+  caf::actor part(pool_part which) const;
+
+  /// Wakes a part up; what is lost while it restarts, its successor sees.
+  template <class... Ts>
+  void wake(pool_part which, Ts&&... xs) {
+    if (auto who = part(which))
+      cast(who, std::forward<Ts>(xs)...);
+  }
+
+  void set_door(const caf::actor& x);
+  caf::strong_actor_ptr door() const;
+
+  // -- what is told -----------------------------------------------------------
+
+  /// Tells an event of this pool.
+  void tell(std::string name, severity level, std::string text,
+            std::map<std::string, std::string> details = {});
+
+  /// A worker or its start went wrong for good: answers everybody with
+  /// `pool_degraded` until a worker is ready.
+  void degrade(const caf::error& why);
+
+  pool_stats stats() const;
+  pool_status status() const;
+
+private:
+  void answer(core_type::settlement& x, caf::execution_unit* context);
+
+  caf::error error_of(const core_type::settlement& x) const;
+
+  void watch(const caf::strong_actor_ptr& caller);
+
+  caf::weak_actor_ptr door_; // set once, before anybody else knows us
+  mutable std::mutex parts_mutex_;
+  std::array<caf::actor_addr, 4> parts_;
+};
+
+using pool_context_ptr = std::shared_ptr<pool_context>;
+
+} // namespace charmer
