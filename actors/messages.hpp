@@ -98,7 +98,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(charmer, caf::first_custom_type_id + 2200)
   CAF_ADD_ATOM(charmer, charmer, status_atom, "ch.status")
 
   // wake-ups within a pool: look at the core
-  CAF_ADD_ATOM(charmer, charmer, wake_atom, "ch.wake")
+  CAF_ADD_ATOM(charmer, charmer, look_atom, "ch.look")
   CAF_ADD_ATOM(charmer, charmer, tick_atom, "ch.tick")
   CAF_ADD_ATOM(charmer, charmer, arm_atom, "ch.arm")
   CAF_ADD_ATOM(charmer, charmer, check_atom, "ch.check")

@@ -6,6 +6,9 @@ namespace charmer {
 
 namespace {
 
+constexpr auto pool_errors
+  = caf::error_category<pool_errc>::value;
+
 core_limits limits_of(const pool_settings& x) {
   core_limits result;
   result.queue_size = x.max_queue_size;
@@ -61,7 +64,7 @@ void pool_context::carry_out(effects& out, caf::execution_unit* context,
     wake(pool_part::task_monitor, arm_atom_v,
          timespan{out.tick_at->time_since_epoch()});
   if (out.wake)
-    wake(pool_part::queue_manager, wake_atom_v);
+    wake(pool_part::queue_manager, look_atom_v);
 }
 
 void pool_context::answer(core_type::settlement& x,
@@ -112,7 +115,7 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
       break;
     default:
       // A worker that broke the protocol says so itself.
-      if (x.why)
+      if (x.why && x.why->category() == pool_errors)
         return make_error(static_cast<pool_errc>(x.why->code()),
                           std::move(f));
       break;
@@ -142,6 +145,26 @@ caf::actor pool_context::part(pool_part which) const {
   return caf::actor_cast<caf::actor>(parts_[static_cast<std::size_t>(which)]);
 }
 
+void pool_context::remember(std::uint64_t incarnation, worker_info info) {
+  std::lock_guard guard{parts_mutex_};
+  info.handle = nullptr; // whoever keeps the door must not keep a worker
+  workers_.insert_or_assign(incarnation, std::move(info));
+}
+
+void pool_context::forget(std::uint64_t incarnation) {
+  std::lock_guard guard{parts_mutex_};
+  workers_.erase(incarnation);
+}
+
+std::optional<worker_info>
+pool_context::info(std::uint64_t incarnation) const {
+  std::lock_guard guard{parts_mutex_};
+  auto i = workers_.find(incarnation);
+  if (i == workers_.end())
+    return std::nullopt;
+  return i->second;
+}
+
 void pool_context::set_door(const caf::actor& x) {
   door_ = caf::actor_cast<caf::weak_actor_ptr>(x);
 }
@@ -169,7 +192,8 @@ void pool_context::degrade(const caf::error& why) {
     return core.degrade(why, out);
   });
   if (fresh)
-    tell("charmer.pool.degraded", severity::error, describe(why));
+    tell("charmer.pool.degraded", severity::error,
+         describe(core.last_error().value_or(why)));
 }
 
 pool_stats pool_context::stats() const {

@@ -16,9 +16,10 @@
 #include "charmer/supervision/event_hub.hpp"
 
 #include <array>
-#include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 namespace charmer {
@@ -104,6 +105,11 @@ public:
       cast(who, std::forward<Ts>(xs)...);
   }
 
+  /// What is known of the living incarnations, their handles left out.
+  void remember(std::uint64_t incarnation, worker_info info);
+  void forget(std::uint64_t incarnation);
+  std::optional<worker_info> info(std::uint64_t incarnation) const;
+
   void set_door(const caf::actor& x);
   caf::strong_actor_ptr door() const;
 
@@ -130,6 +136,7 @@ private:
   caf::weak_actor_ptr door_; // set once, before anybody else knows us
   mutable std::mutex parts_mutex_;
   std::array<caf::actor_addr, 4> parts_;
+  std::map<std::uint64_t, worker_info> workers_;
 };
 
 using pool_context_ptr = std::shared_ptr<pool_context>;

@@ -300,6 +300,7 @@ public:
     auto& w = workers_[at];
     w.dead = true;
     w.why = why;
+    last_error_ = why;
     by_incarnation_.erase(incarnation);
     // From the newest to the oldest, because each goes to the queue's head.
     for (auto id = w.leases.tail; id != none;) {
@@ -364,15 +365,17 @@ public:
   }
 
   /// No worker can be had: what waits and what comes is answered at once, until
-  /// a worker is ready. False: it was degraded already, or has a ready worker.
+  /// a worker is ready. The reason that is given is how the last worker ended,
+  /// or `why`. False: it was degraded already, or has a ready worker.
   bool degrade(const cause& why, effects& out) {
     std::lock_guard guard{mutex_};
-    last_error_ = why;
+    if (!last_error_)
+      last_error_ = why;
     changed_.notify_all();
     if (degraded_ || closing_ || ready_workers() > 0)
       return false;
     degraded_ = true;
-    settle_waiting(pool_errc::pool_degraded, why, out);
+    settle_waiting(pool_errc::pool_degraded, last_error_, out);
     return true;
   }
 
@@ -417,7 +420,7 @@ public:
     return ready_workers() >= count;
   }
 
-  /// Why the pool is degraded, or why its last worker did not start.
+  /// Why the pool is degraded: how its last worker ended.
   std::optional<cause> last_error() const {
     std::lock_guard guard{mutex_};
     return last_error_;

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <string>
 
+#include <nlohmann/json_fwd.hpp>
+
 namespace charmer {
 
 /// Names one call everywhere: made by the caller's side, unique without asking
@@ -71,6 +73,13 @@ struct reply {
   payload value;
   /// The command alone, measured in Python.
   timespan elapsed{0};
+
+  /// The value, parsed; include <nlohmann/json.hpp> to use it.
+  /// @throws std::invalid_argument if it is no JSON but a message or bytes
+  nlohmann::json json() const;
+
+  /// The value as it came: JSON text, or bytes.
+  const std::string& text() const noexcept { return value.data; }
 };
 
 template <class Inspector>

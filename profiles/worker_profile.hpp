@@ -72,6 +72,10 @@ public:
   /// The worker can be given requests. At most once.
   virtual void ready(worker_info info) = 0;
 
+  /// The worker was asked to end: it finishes what it has and is to be given
+  /// nothing more. What it is given nevertheless it leaves alone.
+  virtual void retiring() = 0;
+
   /// The worker is gone: its process is dead, all that it still said has been
   /// handed on, nothing that it was given can begin any more. Exactly once if
   /// start_worker succeeded, also after kill, and also if it was never ready.

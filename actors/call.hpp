@@ -1,0 +1,90 @@
+// Calls a command of a pool.
+//
+// From an event-based actor: call(self, pool, …).then(on_reply, on_error);
+// nothing there blocks. From a scoped_actor: .receive(on_reply, on_error). The
+// outcome always comes, and exactly once: a reply, or one pool_errc with a
+// charmer::failure (errors.hpp).
+//
+// Deadlines: options.timeout is the time that waiting and running may take
+// together, by default the pool's request_timeout.
+//
+//   charmer::call(self, pool, "add", {{"a", 5}, {"b", 3}}, {.timeout = 5s})
+//     .receive([](const charmer::reply& x) { … },
+//              [](const caf::error& e) { std::cerr << describe(e); });
+#pragma once
+
+#include "charmer/actors/arguments.hpp"
+#include "charmer/actors/messages.hpp"
+#include "charmer/actors/pool_handle.hpp"
+
+#include <string>
+#include <utility>
+
+namespace charmer {
+
+/// A call under way: say what to do with its outcome, once; or cancel it.
+template <class Response>
+class pending_call {
+public:
+  pending_call(Response response, pool_handle pool, call_id id)
+    : response_(std::move(response)), pool_(std::move(pool)), id_(id) {
+    // nop
+  }
+
+  /// Event-based actors.
+  template <class F, class G>
+  void then(F on_reply, G on_error) {
+    response_.then(std::move(on_reply), std::move(on_error));
+  }
+
+  /// Blocking actors.
+  template <class F, class G>
+  void receive(F on_reply, G on_error) {
+    response_.receive(std::move(on_reply), std::move(on_error));
+  }
+
+  /// The outcome becomes `cancelled`, unless another was faster. What waits
+  /// never runs; what runs is told, and its worker is replaced if it does not
+  /// listen within cancel_grace.
+  void cancel() const { cast(pool_.door(), cancel_atom_v, id_); }
+
+  const call_id& id() const noexcept { return id_; }
+
+private:
+  Response response_;
+  pool_handle pool_;
+  call_id id_;
+};
+
+namespace detail {
+
+/// A local door owes an outcome in bounded time; towards another node, which
+/// may fall silent, there is a limit of our own.
+caf::duration response_limit(const caf::actor_system& sys,
+                             const pool_handle& pool,
+                             const call_options& options);
+
+} // namespace detail
+
+/// @param self the calling actor, event-based or blocking
+template <class Self>
+auto call(Self* self, const pool_handle& pool, std::string command,
+          arguments args = {}, call_options options = {}) {
+  options.id = call_id::next();
+  auto id = options.id;
+  auto limit = detail::response_limit(self->system(), pool, options);
+  auto response = self->request(pool.door(), limit,
+                                invocation{std::move(command),
+                                           std::move(args).take(),
+                                           std::move(options)});
+  return pending_call<decltype(response)>{std::move(response), pool, id};
+}
+
+inline auto call(caf::scoped_actor& self, const pool_handle& pool,
+                 std::string command, arguments args = {},
+                 call_options options = {}) {
+  return call(self.ptr(), pool, std::move(command), std::move(args),
+              std::move(options));
+}
+
+} // namespace charmer

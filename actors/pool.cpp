@@ -1,0 +1,97 @@
+#include "charmer/actors/pool.hpp"
+
+#include "charmer/actors/worker.hpp"
+#include "charmer/supervision/messages.hpp"
+
+#include <algorithm>
+#include <random>
+
+namespace charmer {
+
+namespace {
+
+using self_ptr = caf::stateful_actor<pool_state>*;
+
+void fill(self_ptr self, const pool_context_ptr& ctx);
+
+void fill_later(self_ptr self, const pool_context_ptr& ctx) {
+  auto& st = state_of(self);
+  thread_local std::minstd_rand random{std::random_device{}()};
+  std::uniform_real_distribution<double> uniform;
+  auto delay = ctx->settings->restart_backoff.delay(st.failures,
+                                                    uniform(random));
+  send_later(self, delay, tick_atom_v, ++st.retry_number);
+}
+
+void started_one(self_ptr self, const pool_context_ptr& ctx,
+                 const std::string& id) {
+  auto& st = state_of(self);
+  st.starting.erase(id);
+  st.failures = 0;
+  fill(self, ctx);
+}
+
+void not_started(self_ptr self, const pool_context_ptr& ctx,
+                 const std::string& id, const caf::error& why) {
+  auto& st = state_of(self);
+  st.starting.erase(id);
+  // The supervisor has it and restarts it by itself.
+  if (why == supervision_errc::already_started)
+    return;
+  if (!st.starting.empty())
+    return; // what comes of the others decides
+  ++st.failures;
+  fill_later(self, ctx);
+  // A supervisor that is restarted itself says nothing about workers.
+  auto cause = cause_of(why);
+  if (why == supervision_errc::start_failed
+      || why == supervision_errc::start_timeout)
+    ctx->degrade(cause ? cause : why);
+}
+
+void start_one(self_ptr self, const pool_context_ptr& ctx,
+               const caf::actor& supervisor, const std::string& id) {
+  state_of(self).starting.insert(id);
+  // The start has a limit of its own; this one is for a supervisor that ends.
+  auto limit = ctx->settings->start_timeout + std::chrono::seconds(30);
+  self->request(supervisor, limit, start_child_atom_v, worker_child(ctx, id))
+    .then([=](const caf::actor&) { started_one(self, ctx, id); },
+          [=](const caf::error& why) { not_started(self, ctx, id, why); });
+}
+
+// Starts what is missing, a bounded number at once.
+void fill(self_ptr self, const pool_context_ptr& ctx) {
+  auto supervisor = ctx->part(pool_part::worker_supervisor);
+  if (!supervisor)
+    return; // its start wakes us again
+  auto& st = state_of(self);
+  auto present = ctx->core.worker_names();
+  for (std::uint32_t i = 1; i <= ctx->settings->size; ++i) {
+    if (st.starting.size() >= ctx->settings->start_batch)
+      return;
+    auto id = worker_name(i);
+    if (st.starting.count(id) == 0
+        && std::find(present.begin(), present.end(), id) == present.end())
+      start_one(self, ctx, supervisor, id);
+  }
+}
+
+} // namespace
+
+caf::behavior pool(self_ptr self, pool_context_ptr ctx) {
+  self->set_default_handler(caf::drop);
+  self->set_error_handler([](caf::scheduled_actor*, caf::error&) {
+    // An error that nobody asked for ends nothing here.
+  });
+  ctx->enter(pool_part::pool, self);
+  self->send(self, look_atom_v);
+  return {
+    [=](look_atom) { fill(self, ctx); },
+    [=](tick_atom, std::uint64_t number) {
+      if (number == state_of(self).retry_number)
+        fill(self, ctx);
+    },
+  };
+}
+
+} // namespace charmer

@@ -1,0 +1,126 @@
+#include "charmer/actors/pool_tree.hpp"
+
+#include "charmer/actors/door.hpp"
+#include "charmer/actors/pool.hpp"
+#include "charmer/actors/queue_manager.hpp"
+#include "charmer/actors/task_monitor.hpp"
+#include "charmer/supervision/supervisor.hpp"
+
+namespace charmer {
+
+namespace {
+
+// The pool's own parts fail only by being killed; a pool that loses them again
+// and again is still better than none.
+constexpr restart_intensity wide{1000, std::chrono::seconds(60)};
+
+template <class Behavior>
+child_spec part_child(std::string id, Behavior behavior,
+                      const pool_context_ptr& ctx) {
+  child_spec result;
+  result.id = std::move(id);
+  result.start = [=](const start_context& where) -> caf::expected<started> {
+    return started{where.self->spawn(behavior, ctx)};
+  };
+  result.stop = shutdown::after(std::chrono::seconds(1));
+  return result;
+}
+
+// The pool as a whole reacts when its workers have used up their intensity.
+void watch_exhaustion(const caf::actor& supervisor,
+                      const pool_context_ptr& ctx) {
+  on_exit(supervisor,
+          [weak = std::weak_ptr{ctx}](const caf::error& reason) {
+            auto ctx = weak.lock();
+            if (ctx && reason == supervision_errc::restart_intensity_reached)
+              ctx->degrade(reason);
+          });
+}
+
+child_spec workers_child(const pool_context_ptr& ctx) {
+  auto& settings = *ctx->settings;
+  supervisor_spec spec;
+  spec.intensity = {settings.intensity, settings.period};
+  spec.events = ctx->events;
+  auto result = supervisor_child("workers", std::move(spec));
+  auto start = result.start;
+  result.start = [=](const start_context& where) -> caf::expected<started> {
+    auto child = start(where);
+    if (child && child->handle) {
+      watch_exhaustion(child->handle, ctx);
+      ctx->enter(pool_part::worker_supervisor, child->handle);
+      ctx->wake(pool_part::pool, look_atom_v);
+    }
+    return child;
+  };
+  // Workers stop by their own limits, in parallel or not; this bounds them all.
+  result.stop = shutdown::after(settings.worker_shutdown
+                                + std::chrono::seconds(5));
+  if (settings.exhausted == on_exhausted::degrade) {
+    result.intensity = restart_intensity::unlimited();
+    result.retry = settings.restart_backoff;
+  } else {
+    result.restart = restart_type::temporary;
+    result.significant = true;
+  }
+  return result;
+}
+
+child_spec tree_of(const pool_context_ptr& ctx) {
+  supervisor_spec spec;
+  spec.intensity = wide;
+  spec.events = ctx->events;
+  spec.children = {
+    part_child("task_monitor", task_monitor, ctx),
+    part_child("queue_manager", queue_manager, ctx),
+    workers_child(ctx),
+    part_child("pool", pool, ctx),
+  };
+  auto escalates = ctx->settings->exhausted == on_exhausted::escalate;
+  if (escalates)
+    spec.auto_shutdown = auto_shutdown::any_significant;
+  auto result = supervisor_child("pool " + ctx->settings->name,
+                                 std::move(spec));
+  result.stop = shutdown::after(ctx->settings->worker_shutdown
+                                + std::chrono::seconds(10));
+  if (!escalates) {
+    // A pool never takes another one, or the application, along.
+    result.intensity = restart_intensity::unlimited();
+    result.retry = backoff{};
+  }
+  return result;
+}
+
+caf::error refuse(const std::vector<settings_error>& errors) {
+  std::string text;
+  for (auto& x : errors)
+    text += (text.empty() ? "" : "\n") + x.where + ": found " + x.found
+            + ", allowed: " + x.allowed;
+  return make_error(pool_errc::invalid_settings, std::move(text));
+}
+
+} // namespace
+
+caf::expected<planned_pool> plan_pool(caf::actor_system& sys,
+                                      pool_settings settings,
+                                      std::shared_ptr<event_hub> events,
+                                      pool_registry& pools,
+                                      const std::string& above) {
+  if (auto errors = validate(settings); !errors.empty())
+    return refuse(errors);
+  auto profile = find_profile(settings.profile);
+  if (!profile)
+    return profile.error();
+  auto name = settings.name;
+  auto path = (above.empty() ? "" : above + "/") + "pool " + name;
+  auto ctx = std::make_shared<pool_context>(sys, std::move(settings),
+                                            std::move(*profile),
+                                            std::move(events), path);
+  if (!pools.enter(ctx))
+    return make_error(pool_errc::already_started,
+                      "a pool named \"" + name + "\" is running");
+  auto door = make_door(ctx);
+  return planned_pool{tree_of(ctx), {name, std::move(door)}, ctx};
+}
+
+} // namespace charmer

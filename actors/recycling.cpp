@@ -1,0 +1,39 @@
+#include "charmer/actors/recycling.hpp"
+
+#include <algorithm>
+
+namespace charmer {
+
+std::string_view to_string(recycle_reason x) {
+  switch (x) {
+    case recycle_reason::ttl:
+      return "ttl";
+    case recycle_reason::max_requests:
+      return "max_requests";
+    case recycle_reason::memory:
+      return "memory";
+  }
+  return "unknown";
+}
+
+std::optional<recycle_reason> due(const pool_settings& limits,
+                                  const worker_age& age, double spread) {
+  auto reached = [spread](auto value, auto limit) {
+    return static_cast<double>(value)
+           >= static_cast<double>(limit) * (1.0 - spread / 10);
+  };
+  if (limits.memory_limit != 0 && age.memory >= limits.memory_limit)
+    return recycle_reason::memory;
+  if (limits.max_requests != 0 && reached(age.requests, limits.max_requests))
+    return recycle_reason::max_requests;
+  if (limits.ttl != infinite
+      && reached(age.uptime.count(), limits.ttl.count()))
+    return recycle_reason::ttl;
+  return std::nullopt;
+}
+
+std::uint32_t surge_of(const pool_settings& x) {
+  return x.max_surge != 0 ? x.max_surge : std::max(1u, x.size / 4);
+}
+
+} // namespace charmer

@@ -1,0 +1,33 @@
+// When a worker has served long enough: a plain rule, apart from the lifecycle
+// manager that acts on it. (Snakepit's ttl, max_requests and memory limit.)
+#pragma once
+
+#include "charmer/profiles/settings.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace charmer {
+
+enum class recycle_reason : std::uint8_t { ttl, max_requests, memory };
+
+std::string_view to_string(recycle_reason x);
+
+/// What the rule looks at.
+struct worker_age {
+  timespan uptime{0};
+  std::uint64_t requests = 0;
+  std::uint64_t memory = 0; ///< resident bytes
+};
+
+/// Why a worker is due for replacement, if it is. `spread` from 0 to 1, fixed
+/// for each incarnation, moves its limits down by up to 10 %, so that workers
+/// that started together are not replaced together.
+std::optional<recycle_reason> due(const pool_settings& limits,
+                                  const worker_age& age, double spread);
+
+/// How many workers of a pool may be replaced at once.
+std::uint32_t surge_of(const pool_settings& x);
+
+} // namespace charmer

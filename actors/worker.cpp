@@ -1,0 +1,132 @@
+#include "charmer/actors/worker.hpp"
+
+#include "charmer/supervision/messages.hpp"
+
+#include <atomic>
+
+namespace charmer {
+
+namespace {
+
+// One incarnation's way to its pool.
+class host final : public worker_host {
+public:
+  host(pool_context_ptr ctx, std::string id, std::uint64_t incarnation,
+       const start_context& start)
+    : ctx_(std::move(ctx)),
+      id_(std::move(id)),
+      incarnation_(incarnation),
+      path_(start.path),
+      token_(start.token),
+      supervisor_(start.supervisor.address()) {
+    // nop
+  }
+
+  void ready(worker_info info) override {
+    for (auto& x : info.commands)
+      ctx_->core.declare(x.name, x.idempotent || named_idempotent(x.name));
+    was_ready_ = true;
+    auto capacity = ctx_->profile->get_capacity(*ctx_->settings);
+    auto recovered = ctx_->with_core(nullptr, [&](auto& out) {
+      return ctx_->core.worker_ready(
+        incarnation_, caf::actor_cast<caf::strong_actor_ptr>(info.handle),
+        capacity, info.evidence, ctx_->now(), out);
+    });
+    tell_ready(info);
+    ctx_->remember(incarnation_, std::move(info));
+    if (recovered)
+      ctx_->tell("charmer.pool.recovered", severity::info,
+                 "a worker is ready again");
+    if (auto sup = caf::actor_cast<caf::actor>(supervisor_))
+      cast(sup, child_ready_atom_v, token_);
+  }
+
+  void retiring() override { ctx_->core.worker_retiring(incarnation_); }
+
+  void died(worker_death how) override {
+    ctx_->forget(incarnation_);
+    ctx_->with_core(nullptr, [&](auto& out) {
+      ctx_->core.worker_died(incarnation_, how.reason, ctx_->now(), out);
+    });
+    if (was_ready_)
+      return;
+    if (auto sup = caf::actor_cast<caf::actor>(supervisor_))
+      cast(sup, child_failed_atom_v, token_, how.reason);
+  }
+
+  void tell(event what) override {
+    what.path = path_;
+    what.child = id_;
+    what.set("pool", ctx_->settings->name);
+    what.set("worker", id_);
+    ctx_->events->notify(std::move(what));
+  }
+
+private:
+  bool named_idempotent(const std::string& command) const {
+    auto& xs = ctx_->settings->idempotent;
+    return std::find(xs.begin(), xs.end(), command) != xs.end();
+  }
+
+  void tell_ready(const worker_info& info) {
+    event x;
+    x.name = "charmer.worker.ready";
+    x.text = id_ + " is ready";
+    if (info.pid != 0) {
+      x.text += ", pid " + std::to_string(info.pid);
+      x.set("pid", info.pid);
+      x.set("interpreter", info.interpreter);
+      x.set("python_version", info.python_version);
+    }
+    x.set("incarnation", incarnation_);
+    tell(std::move(x));
+  }
+
+  const pool_context_ptr ctx_;
+  const std::string id_;
+  const std::uint64_t incarnation_;
+  const std::string path_;
+  const std::uint64_t token_;
+  const caf::actor_addr supervisor_;
+  std::atomic<bool> was_ready_ = false;
+};
+
+caf::expected<started> start(const pool_context_ptr& ctx,
+                             const std::string& id,
+                             const start_context& where) {
+  worker_start what;
+  what.settings = ctx->settings;
+  what.worker = id;
+  what.incarnation = ctx->core.add_worker(id);
+  what.host = std::make_shared<host>(ctx, id, what.incarnation, where);
+  auto incarnation = what.incarnation;
+  auto result = ctx->profile->start_worker(ctx->system, std::move(what));
+  if (!result) {
+    ctx->with_core(nullptr, [&](auto& out) {
+      ctx->core.worker_died(incarnation, result.error(), ctx->now(), out);
+    });
+    return result.error();
+  }
+  return started{*result, false};
+}
+
+} // namespace
+
+child_spec worker_child(const pool_context_ptr& ctx, std::string id) {
+  child_spec result;
+  result.id = id;
+  result.start = [ctx, id](const start_context& where) {
+    return start(ctx, id, where);
+  };
+  result.stop = shutdown::after(ctx->settings->worker_shutdown);
+  // The profile keeps this limit itself and knows better what went wrong.
+  result.start_limit = ctx->settings->start_timeout + std::chrono::seconds(5);
+  result.retry = ctx->settings->restart_backoff;
+  return result;
+}
+
+std::string worker_name(std::uint32_t number) {
+  return "worker-" + std::to_string(number);
+}
+
+} // namespace charmer

@@ -1,0 +1,18 @@
+// A worker as a child of the worker supervisor: connects what a profile starts
+// with the core of its pool. Private to this room.
+#pragma once
+
+#include "charmer/actors/pool_context.hpp"
+#include "charmer/supervision/child_spec.hpp"
+
+#include <string>
+
+namespace charmer {
+
+/// The child_spec of one worker of a pool.
+child_spec worker_child(const pool_context_ptr& ctx, std::string id);
+
+/// "worker-3"
+std::string worker_name(std::uint32_t number);
+
+} // namespace charmer
