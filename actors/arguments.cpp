@@ -13,7 +13,7 @@ namespace {
 void refuse_non_finite(const nlohmann::json& x) {
   if (x.is_number_float() && !std::isfinite(x.get<double>()))
     throw std::invalid_argument{
-      "NaN and infinities are no JSON: send them as bytes or in a message"};
+        "NaN and infinities are no JSON: send them as bytes or in a message"};
   if (x.is_structured())
     for (auto& y : x)
       refuse_non_finite(y);
@@ -25,7 +25,7 @@ std::string dump(const nlohmann::json& x) {
     return x.dump();
   } catch (const nlohmann::json::exception&) {
     throw std::invalid_argument{
-      "a string is not UTF-8: send it as bytes (payload::raw)"};
+        "a string is not UTF-8: send it as bytes (payload::raw)"};
   }
 }
 
@@ -44,7 +44,7 @@ value::value(const nlohmann::json& x) : text_(dump(x)) {
 }
 
 arguments::arguments(
-  std::initializer_list<std::pair<std::string_view, value>> xs) {
+    std::initializer_list<std::pair<std::string_view, value>> xs) {
   std::string text = "{";
   for (auto& [name, x] : xs) {
     if (text.size() > 1)
@@ -55,7 +55,7 @@ arguments::arguments(
 }
 
 arguments::arguments(const nlohmann::json& x)
-  : content_(payload::json(dump(x))) {
+    : content_(payload::json(dump(x))) {
   // nop
 }
 

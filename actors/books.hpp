@@ -49,8 +49,8 @@ struct worker_snapshot {
   std::uint64_t incarnation = 0;
   worker_state state = worker_state::starting;
   std::uint64_t running = 0;
-  std::uint64_t ahead = 0;    ///< sent ahead of their turn
-  std::uint64_t requests = 0; ///< answered
+  std::uint64_t ahead = 0;                     ///< sent ahead of their turn
+  std::uint64_t requests = 0;                  ///< answered
   std::chrono::steady_clock::time_point since; ///< ready since
 };
 

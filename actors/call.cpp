@@ -11,7 +11,7 @@ caf::duration response_limit(const caf::actor_system& sys,
     return caf::duration{caf::infinite};
   auto total = options.timeout == timespan{0} ? usual : options.timeout;
   return caf::duration{
-    std::chrono::duration_cast<std::chrono::milliseconds>(total + travel)};
+      std::chrono::duration_cast<std::chrono::milliseconds>(total + travel)};
 }
 
 } // namespace charmer::detail

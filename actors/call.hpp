@@ -27,7 +27,7 @@ template <class Response>
 class pending_call {
 public:
   pending_call(Response response, pool_handle pool, call_id id)
-    : response_(std::move(response)), pool_(std::move(pool)), id_(id) {
+      : response_(std::move(response)), pool_(std::move(pool)), id_(id) {
     // nop
   }
 
@@ -73,10 +73,10 @@ auto call(Self* self, const pool_handle& pool, std::string command,
   options.id = call_id::next();
   auto id = options.id;
   auto limit = detail::response_limit(self->system(), pool, options);
-  auto response = self->request(pool.door(), limit,
-                                invocation{std::move(command),
-                                           std::move(args).take(),
-                                           std::move(options)});
+  auto response =
+      self->request(pool.door(), limit,
+                    invocation{std::move(command), std::move(args).take(),
+                               std::move(options)});
   return pending_call<decltype(response)>{std::move(response), pool, id};
 }
 

@@ -10,11 +10,11 @@ void configure(caf::actor_system_config& cfg) {
   cfg.add_message_types<caf::id_block::charmer_profiles>();
   cfg.add_message_types<caf::id_block::charmer>();
   cfg.add_error_category(
-    caf::error_category<pool_errc>::value,
-    [](uint8_t code, caf::atom_value, const caf::message& context) {
-      return describe(
-        caf::error{code, caf::error_category<pool_errc>::value, context});
-    });
+      caf::detail::error_factory<pool_errc>::category,
+      [](uint8_t code, caf::atom_value, const caf::message& context) {
+        return describe(caf::error{
+            code, caf::detail::error_factory<pool_errc>::category, context});
+      });
   cfg.set("scheduler.policy", caf::atom("sharing"));
   cfg.set("scheduler.max-throughput", std::size_t{200});
 }

@@ -34,7 +34,7 @@ void respond(caf::mailbox_element& what, caf::message content,
 } // namespace
 
 door::door(caf::actor_config& cfg, pool_context_ptr ctx)
-  : monitorable_actor(cfg), ctx_(std::move(ctx)) {
+    : monitorable_actor(cfg), ctx_(std::move(ctx)) {
   // nop
 }
 
@@ -137,8 +137,8 @@ bool door::take_query(caf::mailbox_element& what,
 caf::actor make_door(const pool_context_ptr& ctx) {
   caf::actor_config cfg;
   auto& sys = ctx->system;
-  auto result = caf::make_actor<door, caf::actor>(
-    sys.next_actor_id(), sys.node(), &sys, cfg, ctx);
+  auto result = caf::make_actor<door, caf::actor>(sys.next_actor_id(),
+                                                  sys.node(), &sys, cfg, ctx);
   ctx->set_door(result);
   return result;
 }

@@ -35,16 +35,14 @@ void tell_recycled(const pool_context_ptr& ctx, const worker_stats& w,
   x.set("pool", ctx->settings->name);
   x.set("worker_id", w.worker);
   x.set("reason", to_string(why));
-  x.set("uptime_seconds",
-        std::chrono::duration<double>(w.uptime).count());
+  x.set("uptime_seconds", std::chrono::duration<double>(w.uptime).count());
   x.set("request_count", w.requests);
   x.set("memory", memory);
   ctx->events->notify(std::move(x));
 }
 
-void replace(self_ptr self, const pool_context_ptr& ctx,
-             const worker_stats& w, recycle_reason why,
-             std::uint64_t memory) {
+void replace(self_ptr self, const pool_context_ptr& ctx, const worker_stats& w,
+             recycle_reason why, std::uint64_t memory) {
   auto supervisor = ctx->part(pool_part::worker_supervisor);
   if (!supervisor)
     return;
@@ -53,18 +51,18 @@ void replace(self_ptr self, const pool_context_ptr& ctx,
   state_of(self).replacing[pool].insert(id);
   auto limit = ctx->settings->start_timeout + std::chrono::seconds(30);
   self->request(supervisor, limit, replace_child_atom_v, id)
-    .then(
-      [=](const caf::actor&) {
-        state_of(self).replacing[pool].erase(id);
-        tell_recycled(ctx, w, why, memory);
-      },
-      [=](const caf::error& e) {
-        // The old one serves on; the next check tries again.
-        state_of(self).replacing[pool].erase(id);
-        ctx->tell("charmer.worker.recycle_failed", severity::warning,
-                  id + " could not be replaced and serves on: "
-                    + describe(cause_of(e) ? cause_of(e) : e));
-      });
+      .then(
+          [=](const caf::actor&) {
+            state_of(self).replacing[pool].erase(id);
+            tell_recycled(ctx, w, why, memory);
+          },
+          [=](const caf::error& e) {
+            // The old one serves on; the next check tries again.
+            state_of(self).replacing[pool].erase(id);
+            ctx->tell("charmer.worker.recycle_failed", severity::warning,
+                      id + " could not be replaced and serves on: "
+                          + describe(cause_of(e) ? cause_of(e) : e));
+          });
 }
 
 void check(self_ptr self, const pool_context_ptr& ctx) {
@@ -103,10 +101,10 @@ caf::behavior lifecycle_manager(self_ptr self,
   self->set_default_handler(caf::drop);
   send_later(self, pulse, check_atom_v);
   return {
-    [=](check_atom) {
-      check_all(self, *pools);
-      send_later(self, pulse, check_atom_v);
-    },
+      [=](check_atom) {
+        check_all(self, *pools);
+        send_later(self, pulse, check_atom_v);
+      },
   };
 }
 

@@ -23,8 +23,7 @@ struct lifecycle_state {
   std::map<std::string, std::set<std::string>> replacing;
 };
 
-caf::behavior
-lifecycle_manager(caf::stateful_actor<lifecycle_state>* self,
-                  std::shared_ptr<pool_registry> pools);
+caf::behavior lifecycle_manager(caf::stateful_actor<lifecycle_state>* self,
+                                std::shared_ptr<pool_registry> pools);
 
 } // namespace charmer

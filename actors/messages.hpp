@@ -89,18 +89,18 @@ std::string to_json(const pool_stats& x);
 
 CAF_BEGIN_TYPE_ID_BLOCK(charmer, caf::first_custom_type_id + 2200)
 
-  CAF_ADD_TYPE_ID(charmer, (charmer::books))
-  CAF_ADD_TYPE_ID(charmer, (charmer::worker_stats))
-  CAF_ADD_TYPE_ID(charmer, (charmer::pool_stats))
-  CAF_ADD_TYPE_ID(charmer, (charmer::pool_status))
+CAF_ADD_TYPE_ID(charmer, (charmer::books))
+CAF_ADD_TYPE_ID(charmer, (charmer::worker_stats))
+CAF_ADD_TYPE_ID(charmer, (charmer::pool_stats))
+CAF_ADD_TYPE_ID(charmer, (charmer::pool_status))
 
-  CAF_ADD_ATOM(charmer, charmer, stats_atom, "ch.stats")
-  CAF_ADD_ATOM(charmer, charmer, status_atom, "ch.status")
+CAF_ADD_ATOM(charmer, charmer, stats_atom, "ch.stats")
+CAF_ADD_ATOM(charmer, charmer, status_atom, "ch.status")
 
-  // wake-ups within a pool: look at the core
-  CAF_ADD_ATOM(charmer, charmer, look_atom, "ch.look")
-  CAF_ADD_ATOM(charmer, charmer, tick_atom, "ch.tick")
-  CAF_ADD_ATOM(charmer, charmer, arm_atom, "ch.arm")
-  CAF_ADD_ATOM(charmer, charmer, check_atom, "ch.check")
+// wake-ups within a pool: look at the core
+CAF_ADD_ATOM(charmer, charmer, look_atom, "ch.look")
+CAF_ADD_ATOM(charmer, charmer, tick_atom, "ch.tick")
+CAF_ADD_ATOM(charmer, charmer, arm_atom, "ch.arm")
+CAF_ADD_ATOM(charmer, charmer, check_atom, "ch.check")
 
 CAF_END_TYPE_ID_BLOCK(charmer)

@@ -18,8 +18,8 @@ void fill_later(self_ptr self, const pool_context_ptr& ctx) {
   auto& st = state_of(self);
   thread_local std::minstd_rand random{std::random_device{}()};
   std::uniform_real_distribution<double> uniform;
-  auto delay = ctx->settings->restart_backoff.delay(st.failures,
-                                                    uniform(random));
+  auto delay =
+      ctx->settings->restart_backoff.delay(st.failures, uniform(random));
   send_later(self, delay, tick_atom_v, ++st.retry_number);
 }
 
@@ -55,8 +55,8 @@ void start_one(self_ptr self, const pool_context_ptr& ctx,
   // The start has a limit of its own; this one is for a supervisor that ends.
   auto limit = ctx->settings->start_timeout + std::chrono::seconds(30);
   self->request(supervisor, limit, start_child_atom_v, worker_child(ctx, id))
-    .then([=](const caf::actor&) { started_one(self, ctx, id); },
-          [=](const caf::error& why) { not_started(self, ctx, id, why); });
+      .then([=](const caf::actor&) { started_one(self, ctx, id); },
+            [=](const caf::error& why) { not_started(self, ctx, id, why); });
 }
 
 // Starts what is missing, a bounded number at once.
@@ -86,11 +86,11 @@ caf::behavior pool(self_ptr self, pool_context_ptr ctx) {
   ctx->enter(pool_part::pool, self);
   self->send(self, look_atom_v);
   return {
-    [=](look_atom) { fill(self, ctx); },
-    [=](tick_atom, std::uint64_t number) {
-      if (number == state_of(self).retry_number)
-        fill(self, ctx);
-    },
+      [=](look_atom) { fill(self, ctx); },
+      [=](tick_atom, std::uint64_t number) {
+        if (number == state_of(self).retry_number)
+          fill(self, ctx);
+      },
   };
 }
 

@@ -20,12 +20,11 @@ namespace charmer {
 struct pool_state {
   static inline const char* name = "charmer.pool";
 
-  std::set<std::string> starting;  ///< asked for, not yet answered
-  std::uint32_t failures = 0;      ///< failed starts in a row
-  std::uint64_t retry_number = 0;  ///< of the retry that counts
+  std::set<std::string> starting; ///< asked for, not yet answered
+  std::uint32_t failures = 0;     ///< failed starts in a row
+  std::uint64_t retry_number = 0; ///< of the retry that counts
 };
 
-caf::behavior pool(caf::stateful_actor<pool_state>* self,
-                   pool_context_ptr ctx);
+caf::behavior pool(caf::stateful_actor<pool_state>* self, pool_context_ptr ctx);
 
 } // namespace charmer

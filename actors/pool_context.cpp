@@ -6,8 +6,7 @@ namespace charmer {
 
 namespace {
 
-constexpr auto pool_errors
-  = caf::error_category<pool_errc>::value;
+constexpr auto pool_errors = caf::detail::error_factory<pool_errc>::category;
 
 core_limits limits_of(const pool_settings& x) {
   core_limits result;
@@ -24,16 +23,15 @@ core_limits limits_of(const pool_settings& x) {
 pool_context::pool_context(caf::actor_system& sys, pool_settings x,
                            std::shared_ptr<worker_profile> p,
                            std::shared_ptr<event_hub> e, std::string where)
-  : system(sys),
-    settings(std::make_shared<const pool_settings>(std::move(x))),
-    profile(std::move(p)),
-    events(std::move(e)),
-    path(std::move(where)),
-    core(limits_of(*settings), sys.clock().now()) {
+    : system(sys),
+      settings(std::make_shared<const pool_settings>(std::move(x))),
+      profile(std::move(p)), events(std::move(e)), path(std::move(where)),
+      core(limits_of(*settings), sys.clock().now()) {
   // nop
 }
 
-// -- effects --------------------------------------------------------------------
+// -- effects
+// --------------------------------------------------------------------
 
 void pool_context::carry_out(effects& out, caf::execution_unit* context,
                              const caf::strong_actor_ptr& caller) {
@@ -89,8 +87,7 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
   switch (x.code) {
     case pool_errc::queue_full:
       f.text = "the pool's queue is full (max_queue_size "
-               + std::to_string(settings->max_queue_size)
-               + ", max_queue_bytes "
+               + std::to_string(settings->max_queue_size) + ", max_queue_bytes "
                + std::to_string(settings->max_queue_bytes) + ")";
       break;
     case pool_errc::pool_degraded:
@@ -103,8 +100,7 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
       f.text = "the deadline passed before the worker answered";
       break;
     case pool_errc::cancelled:
-      f.text = x.begun ? "cancelled while it ran"
-                       : "cancelled before it ran";
+      f.text = x.begun ? "cancelled while it ran" : "cancelled before it ran";
       break;
     case pool_errc::poisoned:
       f.text = std::to_string(x.deaths)
@@ -116,8 +112,7 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
     default:
       // A worker that broke the protocol says so itself.
       if (x.why && x.why->category() == pool_errors)
-        return make_error(static_cast<pool_errc>(x.why->code()),
-                          std::move(f));
+        return make_error(static_cast<pool_errc>(x.why->code()), std::move(f));
       break;
   }
   return make_error(x.code, std::move(f));
@@ -133,7 +128,8 @@ void pool_context::watch(const caf::strong_actor_ptr& caller) {
   });
 }
 
-// -- parts ------------------------------------------------------------------------
+// -- parts
+// ------------------------------------------------------------------------
 
 void pool_context::enter(pool_part which, const caf::actor& who) {
   std::lock_guard guard{parts_mutex_};
@@ -156,8 +152,7 @@ void pool_context::forget(std::uint64_t incarnation) {
   workers_.erase(incarnation);
 }
 
-std::optional<worker_info>
-pool_context::info(std::uint64_t incarnation) const {
+std::optional<worker_info> pool_context::info(std::uint64_t incarnation) const {
   std::lock_guard guard{parts_mutex_};
   auto i = workers_.find(incarnation);
   if (i == workers_.end())
@@ -173,7 +168,8 @@ caf::strong_actor_ptr pool_context::door() const {
   return door_.lock();
 }
 
-// -- telling ------------------------------------------------------------------------
+// -- telling
+// ------------------------------------------------------------------------
 
 void pool_context::tell(std::string name, severity level, std::string text,
                         std::map<std::string, std::string> details) {
@@ -188,9 +184,8 @@ void pool_context::tell(std::string name, severity level, std::string text,
 }
 
 void pool_context::degrade(const caf::error& why) {
-  auto fresh = with_core(nullptr, [&](effects& out) {
-    return core.degrade(why, out);
-  });
+  auto fresh =
+      with_core(nullptr, [&](effects& out) { return core.degrade(why, out); });
   if (fresh)
     tell("charmer.pool.degraded", severity::error,
          describe(core.last_error().value_or(why)));
@@ -207,11 +202,11 @@ pool_stats pool_context::stats() const {
   result.counts = snapshot.counts;
   auto t = now();
   for (auto& w : snapshot.workers)
-    result.workers.push_back(
-      {std::move(w.worker), w.incarnation, w.state, w.running, w.ahead,
-       w.requests,
-       w.state == worker_state::starting ? timespan{0}
-                                         : timespan{t - w.since}});
+    result.workers.push_back({std::move(w.worker), w.incarnation, w.state,
+                              w.running, w.ahead, w.requests,
+                              w.state == worker_state::starting
+                                  ? timespan{0}
+                                  : timespan{t - w.since}});
   return result;
 }
 

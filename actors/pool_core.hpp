@@ -117,7 +117,7 @@ public:
   };
 
   explicit pool_core(core_limits limits, time_point now)
-    : limits_(limits), epoch_(now) {
+      : limits_(limits), epoch_(now) {
     kinds_.emplace_back();
   }
 
@@ -130,11 +130,11 @@ public:
   /// among the effects or as the result of `finish`.
   void submit(submission x, time_point now, effects& out) {
     std::lock_guard guard{mutex_};
-    auto refusal = closing_               ? pool_errc::shutting_down
-                   : degraded_            ? pool_errc::pool_degraded
-                   : x.deadline <= now    ? pool_errc::wait_timeout
+    auto refusal = closing_                  ? pool_errc::shutting_down
+                   : degraded_               ? pool_errc::pool_degraded
+                   : x.deadline <= now       ? pool_errc::wait_timeout
                    : x.queue_deadline <= now ? pool_errc::wait_timeout
-                                          : pool_errc::none;
+                                             : pool_errc::none;
     auto kind = kind_of(x.command);
     auto target = none;
     if (refusal == pool_errc::none) {
@@ -679,7 +679,6 @@ private:
     waiting_bytes_ -= records_[id].bytes;
   }
 
-
   void settle_waiting(pool_errc code, const std::optional<cause>& why,
                       effects& out) {
     while (!waiting_.empty()) {
@@ -751,8 +750,7 @@ private:
 
   // -- leases -----------------------------------------------------------------
 
-  void lease(std::uint32_t id, std::uint32_t at, time_point now,
-             effects& out) {
+  void lease(std::uint32_t id, std::uint32_t at, time_point now, effects& out) {
     auto& r = records_[id];
     auto& w = workers_[at];
     ++r.generation;
@@ -842,8 +840,7 @@ private:
 
   // {running, sent ahead}; a request that was given up still occupies its
   // worker, but is in the books no more.
-  std::pair<std::uint64_t, std::uint64_t>
-  load_of(const worker_slot& w) const {
+  std::pair<std::uint64_t, std::uint64_t> load_of(const worker_slot& w) const {
     std::uint64_t running = 0;
     std::uint64_t ahead = 0;
     std::uint32_t position = 0;
@@ -893,8 +890,8 @@ private:
   void relist(std::uint32_t at, time_point now) {
     auto& w = workers_[at];
     auto idle = w.leases.size < w.capacity;
-    auto wanted = w.state == worker_state::ready && !w.dead
-                  && (idle || has_room(w));
+    auto wanted =
+        w.state == worker_state::ready && !w.dead && (idle || has_room(w));
     if (w.listed && (!wanted || w.idle != idle))
       delist(at);
     if (wanted && !w.listed)
@@ -973,9 +970,10 @@ private:
   using milliseconds = std::chrono::milliseconds;
 
   timer_wheel::tick floor_tick(time_point t) const {
-    return t <= epoch_ ? 0
-                       : static_cast<timer_wheel::tick>(
-                         std::chrono::floor<milliseconds>(t - epoch_).count());
+    return t <= epoch_
+               ? 0
+               : static_cast<timer_wheel::tick>(
+                   std::chrono::floor<milliseconds>(t - epoch_).count());
   }
 
   time_point time_of(timer_wheel::tick x) const {
@@ -1016,8 +1014,8 @@ private:
       case stage::cancelling:
         // One that has not begun lies behind another and will not begin; it
         // does no harm.
-        if (may_have_begun(id) && workers_[r.worker].state
-                                    != worker_state::expelled) {
+        if (may_have_begun(id)
+            && workers_[r.worker].state != worker_state::expelled) {
           expel(r.worker, out);
         } else {
           r.deadline = now + limits_.cancel_grace;

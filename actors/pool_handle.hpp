@@ -18,7 +18,7 @@ public:
   pool_handle() = default;
 
   pool_handle(std::string name, caf::actor door)
-    : name_(std::move(name)), door_(std::move(door)) {
+      : name_(std::move(name)), door_(std::move(door)) {
     // nop
   }
 
@@ -27,9 +27,7 @@ public:
   /// The pool's address: takes requests from actors of this and other nodes.
   const caf::actor& door() const noexcept { return door_; }
 
-  explicit operator bool() const noexcept {
-    return static_cast<bool>(door_);
-  }
+  explicit operator bool() const noexcept { return static_cast<bool>(door_); }
 
 private:
   std::string name_;

@@ -29,12 +29,11 @@ child_spec part_child(std::string id, Behavior behavior,
 // The pool as a whole reacts when its workers have used up their intensity.
 void watch_exhaustion(const caf::actor& supervisor,
                       const pool_context_ptr& ctx) {
-  on_exit(supervisor,
-          [weak = std::weak_ptr{ctx}](const caf::error& reason) {
-            auto ctx = weak.lock();
-            if (ctx && reason == supervision_errc::restart_intensity_reached)
-              ctx->degrade(reason);
-          });
+  on_exit(supervisor, [weak = std::weak_ptr{ctx}](const caf::error& reason) {
+    auto ctx = weak.lock();
+    if (ctx && reason == supervision_errc::restart_intensity_reached)
+      ctx->degrade(reason);
+  });
 }
 
 child_spec workers_child(const pool_context_ptr& ctx) {
@@ -54,8 +53,8 @@ child_spec workers_child(const pool_context_ptr& ctx) {
     return child;
   };
   // Workers stop by their own limits, in parallel or not; this bounds them all.
-  result.stop = shutdown::after(settings.worker_shutdown
-                                + std::chrono::seconds(5));
+  result.stop =
+      shutdown::after(settings.worker_shutdown + std::chrono::seconds(5));
   if (settings.exhausted == on_exhausted::degrade) {
     result.intensity = restart_intensity::unlimited();
     result.retry = settings.restart_backoff;
@@ -71,16 +70,16 @@ child_spec tree_of(const pool_context_ptr& ctx) {
   spec.intensity = wide;
   spec.events = ctx->events;
   spec.children = {
-    part_child("task_monitor", task_monitor, ctx),
-    part_child("queue_manager", queue_manager, ctx),
-    workers_child(ctx),
-    part_child("pool", pool, ctx),
+      part_child("task_monitor", task_monitor, ctx),
+      part_child("queue_manager", queue_manager, ctx),
+      workers_child(ctx),
+      part_child("pool", pool, ctx),
   };
   auto escalates = ctx->settings->exhausted == on_exhausted::escalate;
   if (escalates)
     spec.auto_shutdown = auto_shutdown::any_significant;
-  auto result = supervisor_child("pool " + ctx->settings->name,
-                                 std::move(spec));
+  auto result =
+      supervisor_child("pool " + ctx->settings->name, std::move(spec));
   result.stop = shutdown::after(ctx->settings->worker_shutdown
                                 + std::chrono::seconds(10));
   if (!escalates) {
@@ -113,9 +112,8 @@ caf::expected<planned_pool> plan_pool(caf::actor_system& sys,
     return profile.error();
   auto name = settings.name;
   auto path = (above.empty() ? "" : above + "/") + "pool " + name;
-  auto ctx = std::make_shared<pool_context>(sys, std::move(settings),
-                                            std::move(*profile),
-                                            std::move(events), path);
+  auto ctx = std::make_shared<pool_context>(
+      sys, std::move(settings), std::move(*profile), std::move(events), path);
   if (!pools.enter(ctx))
     return make_error(pool_errc::already_started,
                       "a pool named \"" + name + "\" is running");

@@ -11,6 +11,7 @@
 
 #include "charmer/actors/pool_handle.hpp"
 #include "charmer/actors/pool_registry.hpp"
+#include "charmer/profiles/worker_profile.hpp"
 #include "charmer/supervision/child_spec.hpp"
 
 #include <memory>

@@ -18,9 +18,8 @@ void dispatch(caf::stateful_actor<queue_manager_state>* self,
 
 } // namespace
 
-caf::behavior
-queue_manager(caf::stateful_actor<queue_manager_state>* self,
-              pool_context_ptr ctx) {
+caf::behavior queue_manager(caf::stateful_actor<queue_manager_state>* self,
+                            pool_context_ptr ctx) {
   self->set_default_handler(caf::drop);
   ctx->enter(pool_part::queue_manager, self);
   self->send(self, look_atom_v);

@@ -16,8 +16,7 @@ struct queue_manager_state {
   static inline const char* name = "charmer.queue_manager";
 };
 
-caf::behavior
-queue_manager(caf::stateful_actor<queue_manager_state>* self,
-              pool_context_ptr ctx);
+caf::behavior queue_manager(caf::stateful_actor<queue_manager_state>* self,
+                            pool_context_ptr ctx);
 
 } // namespace charmer

@@ -26,8 +26,7 @@ std::optional<recycle_reason> due(const pool_settings& limits,
     return recycle_reason::memory;
   if (limits.max_requests != 0 && reached(age.requests, limits.max_requests))
     return recycle_reason::max_requests;
-  if (limits.ttl != infinite
-      && reached(age.uptime.count(), limits.ttl.count()))
+  if (limits.ttl != infinite && reached(age.uptime.count(), limits.ttl.count()))
     return recycle_reason::ttl;
   return std::nullopt;
 }

@@ -49,17 +49,14 @@ void tick(self_ptr self, const pool_context_ptr& ctx,
 caf::behavior task_monitor(self_ptr self, pool_context_ptr ctx) {
   self->set_default_handler(caf::drop);
   ctx->enter(pool_part::task_monitor, self);
-  ctx->with_core(self->context(),
-                 [&](auto& out) { ctx->core.rearm(out); });
+  ctx->with_core(self->context(), [&](auto& out) { ctx->core.rearm(out); });
   return {
-    [=](arm_atom, timespan since_epoch) {
-      arm(self, ctx,
-          time_point{std::chrono::duration_cast<time_point::duration>(
-            since_epoch)});
-    },
-    [=](tick_atom, std::uint64_t generation) {
-      tick(self, ctx, generation);
-    },
+      [=](arm_atom, timespan since_epoch) {
+        arm(self, ctx,
+            time_point{
+                std::chrono::duration_cast<time_point::duration>(since_epoch)});
+      },
+      [=](tick_atom, std::uint64_t generation) { tick(self, ctx, generation); },
   };
 }
 

@@ -13,12 +13,9 @@ class host final : public worker_host {
 public:
   host(pool_context_ptr ctx, std::string id, std::uint64_t incarnation,
        const start_context& start)
-    : ctx_(std::move(ctx)),
-      id_(std::move(id)),
-      incarnation_(incarnation),
-      path_(start.path),
-      token_(start.token),
-      supervisor_(start.supervisor.address()) {
+      : ctx_(std::move(ctx)), id_(std::move(id)), incarnation_(incarnation),
+        path_(start.path), token_(start.token),
+        supervisor_(start.supervisor.address()) {
     // nop
   }
 
@@ -29,8 +26,8 @@ public:
     auto capacity = ctx_->profile->get_capacity(*ctx_->settings);
     auto recovered = ctx_->with_core(nullptr, [&](auto& out) {
       return ctx_->core.worker_ready(
-        incarnation_, caf::actor_cast<caf::strong_actor_ptr>(info.handle),
-        capacity, info.evidence, ctx_->now(), out);
+          incarnation_, caf::actor_cast<caf::strong_actor_ptr>(info.handle),
+          capacity, info.evidence, ctx_->now(), out);
     });
     tell_ready(info);
     ctx_->remember(incarnation_, std::move(info));
@@ -91,8 +88,7 @@ private:
   std::atomic<bool> was_ready_ = false;
 };
 
-caf::expected<started> start(const pool_context_ptr& ctx,
-                             const std::string& id,
+caf::expected<started> start(const pool_context_ptr& ctx, const std::string& id,
                              const start_context& where) {
   worker_start what;
   what.settings = ctx->settings;

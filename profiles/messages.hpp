@@ -91,17 +91,17 @@ typename Inspector::result_type inspect(Inspector& f, reply& x) {
 
 CAF_BEGIN_TYPE_ID_BLOCK(charmer_profiles, caf::first_custom_type_id + 2100)
 
-  CAF_ADD_TYPE_ID(charmer_profiles, (charmer::payload))
-  CAF_ADD_TYPE_ID(charmer_profiles, (charmer::failure))
-  CAF_ADD_TYPE_ID(charmer_profiles, (charmer::pool_errc))
-  CAF_ADD_TYPE_ID(charmer_profiles, (charmer::call_id))
-  CAF_ADD_TYPE_ID(charmer_profiles, (charmer::call_options))
-  CAF_ADD_TYPE_ID(charmer_profiles, (charmer::invocation))
-  CAF_ADD_TYPE_ID(charmer_profiles, (charmer::reply))
+CAF_ADD_TYPE_ID(charmer_profiles, (charmer::payload))
+CAF_ADD_TYPE_ID(charmer_profiles, (charmer::failure))
+CAF_ADD_TYPE_ID(charmer_profiles, (charmer::pool_errc))
+CAF_ADD_TYPE_ID(charmer_profiles, (charmer::call_id))
+CAF_ADD_TYPE_ID(charmer_profiles, (charmer::call_options))
+CAF_ADD_TYPE_ID(charmer_profiles, (charmer::invocation))
+CAF_ADD_TYPE_ID(charmer_profiles, (charmer::reply))
 
-  // pool to worker: the request with this lease is no longer wanted
-  CAF_ADD_ATOM(charmer_profiles, charmer, cancel_atom, "ch.cancel")
-  // pool to worker: end at once, you are being replaced (a planned stop)
-  CAF_ADD_ATOM(charmer_profiles, charmer, expel_atom, "ch.expel")
+// pool to worker: the request with this lease is no longer wanted
+CAF_ADD_ATOM(charmer_profiles, charmer, cancel_atom, "ch.cancel")
+// pool to worker: end at once, you are being replaced (a planned stop)
+CAF_ADD_ATOM(charmer_profiles, charmer, expel_atom, "ch.expel")
 
 CAF_END_TYPE_ID_BLOCK(charmer_profiles)

@@ -101,8 +101,7 @@ public:
   /// Starts a worker and returns at once; `host->ready` or `host->died` tells
   /// how it went, within settings.start_timeout.
   virtual caf::expected<caf::actor> start_worker(caf::actor_system& sys,
-                                                 worker_start what)
-    = 0;
+                                                 worker_start what) = 0;
 
   /// How many requests one worker runs at once.
   virtual std::uint32_t get_capacity(const pool_settings& x) const = 0;

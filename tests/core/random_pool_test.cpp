@@ -46,7 +46,7 @@ std::uint64_t seed_of_run() {
 class arena {
 public:
   explicit arena(std::size_t requests, core_limits limits)
-    : core(limits, clock_type::now()), outcomes_(requests) {}
+      : core(limits, clock_type::now()), outcomes_(requests) {}
 
   void carry_out(core_type::effects& out) {
     for (auto& x : out.settlements)
@@ -102,8 +102,8 @@ public:
       std::swap(inbox_[i], inbox_.front());
       task = inbox_.front();
       inbox_.pop_front();
-      lives = std::find(alive_.begin(), alive_.end(), task.first)
-              != alive_.end();
+      lives =
+          std::find(alive_.begin(), alive_.end(), task.first) != alive_.end();
     }
     if (!lives) {
       with([&](auto& o) { core.bounced(task.second, clock_type::now(), o); });

@@ -1,0 +1,11 @@
+// Everything an application needs to run pools of supervised workers. Each
+// header can be included alone, too.
+#pragma once
+
+#include "charmer/actors/call.hpp"
+#include "charmer/actors/config.hpp"
+#include "charmer/actors/runtime.hpp"
+#include "charmer/profiles/errors.hpp"
+#include "charmer/profiles/settings.hpp"
+#include "charmer/supervision/event.hpp"
+#include "charmer/supervision/supervisor.hpp"

@@ -1,0 +1,305 @@
+#include "charmer/actors/runtime.hpp"
+
+#include "charmer/actors/lifecycle_manager.hpp"
+#include "charmer/actors/pool_tree.hpp"
+#include "charmer/supervision/event_manager.hpp"
+#include "charmer/supervision/supervisor.hpp"
+
+#include <algorithm>
+
+namespace charmer {
+
+/// Everything a runtime owns.
+struct runtime_state {
+  explicit runtime_state(caf::actor_system& s)
+      : system(s), events(std::make_shared<event_hub>(s)),
+        pools(std::make_shared<pool_registry>()) {
+    // nop
+  }
+
+  caf::actor_system& system;
+  std::shared_ptr<event_hub> events;
+  std::shared_ptr<pool_registry> pools;
+  timespan stop_timeout = std::chrono::seconds(30);
+  caf::actor root;
+
+  std::mutex mutex;
+  std::map<std::string, pool_handle> handles; // keeps the doors
+};
+
+namespace {
+
+using std::chrono::steady_clock;
+using state_ptr = std::shared_ptr<runtime_state>;
+
+steady_clock::time_point after(timespan limit) {
+  auto now = steady_clock::now();
+  return limit >= steady_clock::time_point::max() - now
+             ? steady_clock::time_point::max()
+             : now + limit;
+}
+
+timespan until(steady_clock::time_point limit) {
+  auto now = steady_clock::now();
+  return limit > now ? limit - now : timespan{0};
+}
+
+caf::duration limit_of(timespan x) {
+  return caf::duration{std::chrono::ceil<std::chrono::milliseconds>(x)};
+}
+
+// A request to a supervisor from outside of any actor.
+template <class... Ts>
+caf::error ask(const state_ptr& st, const caf::actor& whom, timespan limit,
+               Ts&&... xs) {
+  caf::scoped_actor self{st->system};
+  caf::error result;
+  self->request(whom, limit_of(limit), std::forward<Ts>(xs)...)
+      .receive([](const caf::message&) {},
+               [&](caf::error& e) { result = std::move(e); });
+  return result;
+}
+
+// Answers what is left when no worker lives any more.
+void close(const pool_context_ptr& ctx) {
+  ctx->with_core(nullptr, [&](auto& out) { ctx->core.close(ctx->now(), out); });
+}
+
+child_spec lifecycle_child(std::shared_ptr<pool_registry> pools) {
+  child_spec result;
+  result.id = "lifecycle_manager";
+  result.start = [=](const start_context& where) -> caf::expected<started> {
+    return started{where.self->spawn(lifecycle_manager, pools)};
+  };
+  result.stop = shutdown::after(std::chrono::seconds(1));
+  return result;
+}
+
+// Waits for the end of an actor that was asked to end, then kills it.
+caf::error await_down(const state_ptr& st, const caf::actor& whom,
+                      timespan limit) {
+  caf::scoped_actor self{st->system};
+  self->monitor(whom);
+  self->send(whom,
+             caf::exit_msg{whom.address(), caf::exit_reason::user_shutdown});
+  auto down = false;
+  auto wait = [&](timespan span) {
+    self->receive([&](const caf::down_msg&) { down = true; },
+                  caf::after(span) >> [] {});
+  };
+  wait(limit);
+  if (down)
+    return {};
+  self->send(whom, caf::exit_msg{whom.address(), caf::exit_reason::kill});
+  wait(std::chrono::seconds(1));
+  return make_error(pool_errc::shutting_down,
+                    "not everything stopped in time; the rest was killed");
+}
+
+caf::error
+await_workers(const state_ptr& st, timespan limit,
+              const std::function<std::size_t(const pool_settings&)>& wanted) {
+  auto end = after(limit);
+  for (auto& ctx : st->pools->all()) {
+    auto count = wanted(*ctx->settings);
+    if (ctx->core.wait_until_ready(count, end))
+      continue;
+    failure f;
+    auto why = ctx->core.last_error();
+    if (why)
+      f = failure_of(*why);
+    f.pool = ctx->settings->name;
+    f.text = why ? f.text : "no worker of the pool was ready in time";
+    return make_error(pool_errc::start_failed, std::move(f));
+  }
+  return {};
+}
+
+} // namespace
+
+// -- runtime
+// ----------------------------------------------------------------------
+
+runtime::runtime(std::shared_ptr<runtime_state> state)
+    : state_(std::move(state)) {
+  // nop
+}
+
+runtime::runtime(runtime&&) noexcept = default;
+
+runtime& runtime::operator=(runtime&& other) noexcept {
+  if (this != &other) {
+    if (state_)
+      stop();
+    state_ = std::move(other.state_);
+  }
+  return *this;
+}
+
+runtime::~runtime() {
+  if (state_)
+    stop();
+}
+
+caf::expected<pool_handle> runtime::pool(const std::string& name) const {
+  std::lock_guard guard{state_->mutex};
+  auto i = state_->handles.find(name);
+  if (i != state_->handles.end())
+    return i->second;
+  std::string known;
+  for (auto& [id, handle] : state_->handles)
+    known += (known.empty() ? "" : ", ") + id;
+  return make_error(pool_errc::no_such_pool,
+                    "there is no pool \"" + name
+                        + "\"; there are: " + (known.empty() ? "none" : known));
+}
+
+caf::expected<pool_handle> runtime::start_pool(pool_settings x) {
+  if (!state_->root)
+    return make_error(pool_errc::shutting_down, "the runtime was stopped");
+  auto plan = plan_pool(state_->system, std::move(x), state_->events,
+                        *state_->pools, "root");
+  if (!plan)
+    return plan.error();
+  auto name = plan->handle.name();
+  if (auto err = ask(state_, state_->root, std::chrono::seconds(10),
+                     start_child_atom_v, plan->spec)) {
+    close(plan->context);
+    state_->pools->leave(name);
+    return err;
+  }
+  std::lock_guard guard{state_->mutex};
+  state_->handles.insert_or_assign(name, plan->handle);
+  return plan->handle;
+}
+
+caf::error runtime::stop_pool(const std::string& name, timespan limit) {
+  auto ctx = state_->pools->find(name);
+  if (!ctx || !state_->root)
+    return {};
+  auto end = after(limit);
+  ctx->core.drain();
+  ctx->core.wait_until_empty(after(limit / 2));
+  auto id = "pool " + name;
+  auto err = ask(state_, state_->root, until(end), terminate_child_atom_v, id);
+  if (!err)
+    err = ask(state_, state_->root, until(end) + std::chrono::seconds(1),
+              delete_child_atom_v, id);
+  close(ctx);
+  state_->pools->leave(name);
+  std::lock_guard guard{state_->mutex};
+  state_->handles.erase(name);
+  return err;
+}
+
+caf::error runtime::await_ready(timespan limit) {
+  return await_workers(state_, limit,
+                       [](const pool_settings&) { return std::size_t{1}; });
+}
+
+caf::error runtime::await_all(timespan limit) {
+  return await_workers(state_, limit, [](const pool_settings& x) {
+    return std::size_t{x.size};
+  });
+}
+
+caf::expected<pool_stats> runtime::stats(const std::string& name) const {
+  if (auto ctx = state_->pools->find(name))
+    return ctx->stats();
+  return pool(name).error();
+}
+
+std::string runtime::observe(std::function<void(const event&)> f,
+                             event_filter filter) {
+  return state_->events->observe(std::move(f), std::move(filter));
+}
+
+void runtime::stop_observing(const std::string& name) {
+  state_->events->remove(name);
+}
+
+const std::shared_ptr<event_hub>& runtime::events() const {
+  return state_->events;
+}
+
+caf::actor runtime::supervisor() const {
+  return state_->root;
+}
+
+caf::error runtime::stop(timespan limit) {
+  auto& st = *state_;
+  auto root = std::exchange(st.root, nullptr);
+  if (!root)
+    return {};
+  auto total = limit == timespan{0} ? st.stop_timeout : limit;
+  auto end = after(total);
+  auto pools = st.pools->all();
+  for (auto& ctx : pools)
+    ctx->core.drain();
+  auto drained = after(total / 2);
+  for (auto& ctx : pools)
+    ctx->core.wait_until_empty(drained);
+  auto err = await_down(state_, root, until(end));
+  for (auto& ctx : pools) {
+    close(ctx);
+    st.pools->leave(ctx->settings->name);
+  }
+  return err;
+}
+
+// -- starting
+// ---------------------------------------------------------------------
+
+caf::expected<runtime> start(caf::actor_system& sys, settings x) {
+  if (x.pools.empty())
+    return make_error(pool_errc::no_pools_configured,
+                      "the settings name no pool");
+  if (!sys.has_middleman())
+    return make_error(pool_errc::start_failed,
+                      "the actor system has no I/O: use charmer::config or "
+                      "call charmer::configure in your own config");
+  auto st = std::make_shared<runtime_state>(sys);
+  st->stop_timeout = x.stop_timeout;
+  supervisor_spec spec;
+  spec.name = "root";
+  spec.events = st->events;
+  spec.children = {event_manager_child(st->events), lifecycle_child(st->pools)};
+  for (auto& settings : x.pools) {
+    auto plan =
+        plan_pool(sys, std::move(settings), st->events, *st->pools, "root");
+    if (!plan)
+      return plan.error();
+    st->handles.emplace(plan->handle.name(), plan->handle);
+    spec.children.push_back(std::move(plan->spec));
+  }
+  auto root = start_supervisor(sys, std::move(spec));
+  if (!root)
+    return root.error();
+  st->root = *root;
+  runtime result{st};
+  if (auto err = ask(st, *root, std::chrono::seconds(10), ready_atom_v))
+    return err;
+  return result;
+}
+
+caf::expected<runtime> start(caf::actor_system& sys,
+                             caf::expected<settings> x) {
+  if (!x)
+    return x.error();
+  return start(sys, std::move(*x));
+}
+
+caf::expected<pool_child> make_pool_child(caf::actor_system& sys,
+                                          pool_settings x,
+                                          std::shared_ptr<event_hub> events,
+                                          const std::string& path) {
+  pool_registry alone;
+  if (!events)
+    events = std::make_shared<event_hub>(sys);
+  auto plan = plan_pool(sys, std::move(x), std::move(events), alone, path);
+  if (!plan)
+    return plan.error();
+  return pool_child{std::move(plan->spec), std::move(plan->handle)};
+}
+
+} // namespace charmer

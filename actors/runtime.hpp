@@ -1,0 +1,118 @@
+// Pools inside an application: one root supervisor with the event manager, the
+// lifecycle manager and every pool below it.
+//
+//   root supervisor                 one_for_one
+//   ├── events                      the event manager
+//   ├── lifecycle_manager           recycling
+//   └── pool NAME                   one for each pool
+//
+// Threading: every member function is thread-safe. Those that say "blocks" must
+// not be called from an event-based actor.
+//
+// Lifetime: destroy the runtime, or stop it, before its actor system ends.
+//
+//   auto app = charmer::start(sys, charmer::settings::from_file("pools.json"));
+//   if (!app) …
+//   app->observe([](const charmer::event& e) { std::cerr << e << '\n'; });
+//   auto pool = app->pool("default");
+#pragma once
+
+#include "charmer/actors/messages.hpp"
+#include "charmer/actors/pool_handle.hpp"
+#include "charmer/profiles/settings.hpp"
+#include "charmer/supervision/child_spec.hpp"
+#include "charmer/supervision/event.hpp"
+#include "charmer/supervision/event_handler.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace charmer {
+
+class event_hub;
+struct runtime_state;
+
+class runtime {
+public:
+  explicit runtime(std::shared_ptr<runtime_state> state);
+  runtime(runtime&&) noexcept;
+  runtime& operator=(runtime&&) noexcept;
+
+  /// Stops what was not stopped, within settings::stop_timeout.
+  ~runtime();
+
+  // -- pools ------------------------------------------------------------------
+
+  /// @returns pool_errc::no_such_pool if there is none; the text names those
+  /// there are.
+  caf::expected<pool_handle> pool(const std::string& name = "default") const;
+
+  /// Starts one more pool below the root. Blocks until its supervisor stands;
+  /// its workers start afterwards.
+  caf::expected<pool_handle> start_pool(pool_settings x);
+
+  /// Drains and stops one pool. Blocks, at most for `limit`. Twice is fine.
+  caf::error stop_pool(const std::string& name,
+                       timespan limit = std::chrono::seconds(10));
+
+  /// Blocks until every pool has a worker that is ready, at most for `limit`.
+  /// @returns start_failed with the reason (a Python traceback included) of the
+  /// first pool that has none.
+  caf::error await_ready(timespan limit = std::chrono::seconds(60));
+
+  /// Blocks until every worker of every pool is ready, at most for `limit`.
+  caf::error await_all(timespan limit = std::chrono::seconds(60));
+
+  /// Answered from the books, also while everything is stuck.
+  caf::expected<pool_stats> stats(const std::string& name = "default") const;
+
+  // -- events -----------------------------------------------------------------
+
+  /// Calls `f` with every event that passes the filter. `f` runs in an actor of
+  /// its own, one event at a time; what it throws removes it.
+  /// @returns the name under which it can be removed
+  std::string observe(std::function<void(const event&)> f,
+                      event_filter filter = {});
+
+  void stop_observing(const std::string& name);
+
+  const std::shared_ptr<event_hub>& events() const;
+
+  // -- the tree ---------------------------------------------------------------
+
+  /// The root supervisor: takes children of the application's own.
+  caf::actor supervisor() const;
+
+  /// Stops everything: no new requests; what was accepted is finished, as far
+  /// as half of the limit allows; then the tree stops in order. What is left is
+  /// answered with shutting_down. Blocks, at most for `limit` (0: the
+  /// settings' stop_timeout). Twice is fine.
+  caf::error stop(timespan limit = timespan{0});
+
+private:
+  std::shared_ptr<runtime_state> state_;
+};
+
+/// Starts pools. Returns when the tree stands; workers start afterwards (see
+/// runtime::await_ready). Blocks briefly.
+/// Errors: invalid_settings, no_pools_configured, start_failed.
+caf::expected<runtime> start(caf::actor_system& sys, settings x);
+
+/// The same with settings that may have failed to load; passes the error on.
+caf::expected<runtime> start(caf::actor_system& sys, caf::expected<settings> x);
+
+/// A pool for a supervisor of the application's own.
+struct pool_child {
+  child_spec spec;    ///< start it below any charmer supervisor
+  pool_handle handle; ///< valid at once; requests wait until it is started
+};
+
+/// Makes a pool to be started by somebody else. `events` may be null.
+caf::expected<pool_child>
+make_pool_child(caf::actor_system& sys, pool_settings x,
+                std::shared_ptr<event_hub> events = nullptr,
+                const std::string& path = {});
+
+} // namespace charmer
