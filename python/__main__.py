@@ -19,10 +19,10 @@ from charmer import descriptors  # noqa: E402
 taken = descriptors.take()
 
 try:
-    import google.protobuf  # noqa: F401
+    from google.protobuf.internal import builder  # noqa: F401
 except ImportError as error:
     sys.exit(
-        f"charmer: {sys.executable} cannot import google.protobuf ({error}); "
+        f"charmer: {sys.executable} has no protobuf 3.20 or later ({error}); "
         "install python3-protobuf (Debian, Ubuntu) or `pip install protobuf`"
     )
 

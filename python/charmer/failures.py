@@ -53,7 +53,7 @@ def failure_of(
     while True:
         try:
             described = describe(error, size)
-        except (Exception, RecursionError):
+        except Exception:
             described = wire.Exception(
                 type=type_name(type(error)),
                 text="(this exception cannot be described)",

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import json.encoder
-from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple, Type
+from typing import Any, Dict, List, Mapping, Sequence, Tuple, Type
 
 from google.protobuf import descriptor_pool, message_factory, symbol_database
 from google.protobuf.message import DecodeError, Message
@@ -38,15 +38,10 @@ class TooLarge(Exception):
         )
 
 
-class Arguments(NamedTuple):
-    """What a function is called with."""
-
-    positional: Sequence[Any]
-    named: Mapping[str, Any]
-
+Arguments = Tuple[Sequence[Any], Mapping[str, Any]]
+"""What a function is called with: by position and by name."""
 
 NO_NAMES: Dict[str, Any] = {}
-NOTHING = Arguments((), NO_NAMES)
 
 
 # -- decoding ------------------------------------------------------------------
@@ -81,14 +76,14 @@ def decode(payload: wire.Payload) -> Arguments:
             raise BadArguments(f"the arguments are no JSON: {error}") from None
         kind = type(value)
         if kind is dict:
-            return Arguments((), value)
-        return Arguments(value if kind is list else (value,), NO_NAMES)
+            return (), value
+        return value if kind is list else (value,), NO_NAMES
     which = payload.WhichOneof("kind")
     if which == "raw":
-        return Arguments((payload.raw,), NO_NAMES)
+        return (payload.raw,), NO_NAMES
     if which == "message":
-        return Arguments((decode_message(payload.message),), NO_NAMES)
-    return NOTHING
+        return (decode_message(payload.message),), NO_NAMES
+    return (), NO_NAMES
 
 
 classes: Dict[str, Type[Message]] = {}

@@ -23,9 +23,9 @@ import sys
 import time
 import traceback
 from types import FrameType
-from typing import List, NoReturn, Optional, Tuple
+from typing import Any, List, NoReturn, Optional, Tuple
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 
 from charmer import commands, progress, records
 from charmer.adapter import Adapter
@@ -55,7 +55,10 @@ def main(taken: Taken) -> NoReturn:
     """Runs a worker on these descriptors, to the end of the process. Threads
     that the user has left behind do not keep it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the host's
-    worker = Worker(taken)
+    try:
+        worker = Worker(taken)
+    except ValueError as error:
+        sys.exit(f"charmer: {error}")
     try:
         status = worker.run()
     except BrokenPipeError:
@@ -70,7 +73,6 @@ def main(taken: Taken) -> NoReturn:
         except (OSError, ValueError):
             pass  # the user has closed it
     if worker.stopping:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
     os._exit(status)
 
@@ -149,7 +151,7 @@ class Worker:
             self.since = clock()
             for data in frames:
                 kind, body = open_frame(data)
-                if isinstance(body, wire.Call):
+                if kind == "call":
                     self.answer(self.execute(body))
                 elif kind == "ping":
                     pong = wire.Frame(pong=wire.Pong(id=body.id))
@@ -164,13 +166,17 @@ class Worker:
                     return
             self.flush()
             self.idle = True
+            if self.stopping:
+                return
             frames = self.receiver.batch()
             self.idle = False
             if not frames:
                 return
 
     def tear_down(self) -> int:
-        """The last thing that happens. Returns the exit status."""
+        """The last thing that happens. Returns the exit status. A SIGTERM
+        that comes now means that it takes too long."""
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         status = 0
         try:
             if self.adapter is not None:
@@ -351,7 +357,7 @@ def leave_fork(error: Optional[BaseException]) -> NoReturn:
 CALL_TAG = 0x12  # field 2 of Frame, length-delimited
 
 
-def open_frame(data: Bytes) -> Tuple[Optional[str], Message]:
+def open_frame(data: Bytes) -> Tuple[Optional[str], Any]:
     """What is in a frame, and its kind; None for one of a newer host. Raises
     DecodeError."""
     # Nearly every frame is a call and nothing else: a tag, a length of one or

@@ -1,0 +1,128 @@
+"""Results: what becomes JSON, what bytes, and what is refused and why."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from conftest import wire
+
+Failure = wire.Failure
+
+
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("int", "1"),
+        ("big", str(2**70)),
+        ("bool", "true"),
+        ("float", "1.0"),
+        ("none", "null"),
+        ("tuple", "[1,[2.5,null]]"),
+        ("enum", "1"),
+        ("ordered", '{"b":1,"a":2}'),
+        ("empty", "{}"),
+    ],
+)
+def test_json_keeps_the_kind_of_every_value(start, name, text):
+    assert start("results").call("get", name).value.json == text.encode()
+
+
+def test_text_travels_as_utf8(start):
+    value = start("results").call("get", "text").value
+    assert json.loads(value.json) == "ä€😀\x00\u2028"
+    assert "€".encode() in value.json
+
+
+def test_everything_like_bytes_travels_as_bytes(start):
+    host = start("results")
+    assert host.call("get", "bytearray").value.raw == b"abc"
+    assert host.call("get", "view").value.raw == b"ace"
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("nan", ['result["a"][2] is nan', "no JSON"]),
+        ("infinity", ["result is -inf"]),
+        ("set", ['result["a"][3] is of type set', "sorted("]),
+        ("bytes inside", ["result[0] is of type bytes", "alone"]),
+        ("object", ["result is of type object"]),
+        ("dataclass", ["results.Point", "asdict"]),
+        ("numpy", ["result[0] is of type numpy.Bool_", ".tolist()"]),
+        ("int key", ['result["rows"][0] has the key 1 of type int']),
+        ("tuple key", ["result has the key (1, 2) of type tuple"]),
+        ("none key", ["key None"]),
+        ("surrogate", ["result[1] is no valid Unicode"]),
+        ("surrogate key", ["key", "no valid Unicode"]),
+        ("circular", ['result[0]["again"] contains itself']),
+        ("deep", ["nested too deeply"]),
+        ("generator", ["type generator", "list("]),
+        ("sly", ["result"]),
+    ],
+)
+def test_what_is_no_json_is_refused_with_its_place(start, name, words):
+    host = start("results")
+    failure = host.call("get", name)
+    assert failure.kind == Failure.BAD_RESULT, failure
+    for word in words:
+        assert word in failure.exception.text
+    assert host.value("get", "int") == 1
+
+
+def test_an_exit_while_the_result_is_encoded_is_that_calls_failure(start):
+    host = start("results")
+    host.call("get", "exit")
+    assert host.value("get", "int") == 1
+
+
+def test_a_number_of_too_many_digits_is_an_answer_of_some_kind(start):
+    host = start("results")
+    host.call("get", "digits")  # Python 3.11 has a limit, 3.9 has none
+    assert host.value("get", "int") == 1
+
+
+def test_a_coroutine_is_refused(start):
+    failure = start("results").call("coroutine")
+    assert failure.kind == Failure.BAD_RESULT
+    assert "coroutine" in failure.exception.text
+
+
+@pytest.mark.parametrize("command", ["text", "raw"])
+def test_a_result_above_the_limit_is_refused_with_both_sizes(start, command):
+    limit = 100_000
+    host = start("results", max_frame_bytes=limit)
+    for size in (limit - 10, limit * 2):
+        failure = host.call(command, size)
+        assert failure.kind == Failure.TOO_LARGE
+        assert str(limit) in failure.exception.text
+    assert isinstance(host.call(command, limit - 100), wire.Result)
+
+
+def test_the_memory_of_a_large_result_is_given_back(start):
+    host = start("results")
+    for _ in range(20):
+        assert len(host.call("raw", 8 << 20).value.raw) == 8 << 20
+    with open(f"/proc/{host.process.pid}/status") as status:
+        (resident,) = [x for x in status if x.startswith("VmRSS:")]
+    assert int(resident.split()[1]) < 100_000
+
+
+def test_many_results_do_not_grow_the_worker(start):
+    host = start("results")
+
+    def resident() -> int:
+        with open(f"/proc/{host.process.pid}/statm") as statm:
+            return int(statm.read().split()[1]) * 4096
+
+    def calls() -> None:
+        batch = [host.make_call("text", 1000) for _ in range(5000)]
+        host.send(*batch[:2500])
+        for _ in batch[:2500]:
+            host.receive()
+
+    calls()
+    before = resident()
+    for _ in range(4):
+        calls()
+    assert resident() - before < 4 << 20
