@@ -1,0 +1,423 @@
+// The rules of the books, one at a time, with time moved by hand.
+#include "charmer/actors/pool_core.hpp"
+
+#include <doctest/doctest.h>
+
+#include <set>
+#include <string>
+
+using namespace charmer;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct told {
+  std::set<std::uint64_t> leases;
+
+  bool begun(std::uint64_t lease) const { return leases.count(lease) != 0; }
+};
+
+struct plain {
+  using request = std::string;
+  using worker = std::string;
+  using cause = std::string;
+  using evidence = told;
+};
+
+using core_type = pool_core<plain>;
+using effects = core_type::effects;
+
+// A core, a clock and what the core asked for last.
+struct bench {
+  explicit bench(core_limits limits = {}) : core(limits, now) {}
+
+  core_type::submission request(std::string what) {
+    core_type::submission x;
+    x.what = std::move(what);
+    x.deadline = now + 60s;
+    x.queue_deadline = now + 5s;
+    x.command = "f";
+    return x;
+  }
+
+  effects submit(std::string what) { return submit(request(std::move(what))); }
+
+  effects submit(core_type::submission x) {
+    effects out;
+    core.submit(std::move(x), now, out);
+    return out;
+  }
+
+  std::uint64_t hire(std::string name, std::shared_ptr<told> proof = nullptr,
+                     std::uint32_t capacity = 1) {
+    auto result = core.add_worker(name);
+    effects out;
+    core.worker_ready(result, name, capacity, std::move(proof), now, out);
+    return result;
+  }
+
+  effects dispatch() {
+    effects out;
+    core.dispatch(100, now, out);
+    return out;
+  }
+
+  effects answer(std::uint64_t lease, bool success = true,
+                 std::optional<std::chrono::nanoseconds> took = {}) {
+    effects out;
+    answered = core.finish(lease, success, took, now, out);
+    return out;
+  }
+
+  effects kill(std::uint64_t incarnation) {
+    effects out;
+    core.worker_died(incarnation, "killed", now, out);
+    return out;
+  }
+
+  effects pass(std::chrono::nanoseconds span) {
+    now += span;
+    effects out;
+    core.expire(now, out);
+    return out;
+  }
+
+  books counts() const {
+    auto result = core.snapshot().counts;
+    CHECK(result.balanced());
+    return result;
+  }
+
+  core_type::time_point now{1000s};
+  core_type core;
+  std::optional<std::string> answered;
+};
+
+core_limits ahead() {
+  core_limits result;
+  result.prefetch = 1ms;
+  return result;
+}
+
+} // namespace
+
+TEST_CASE("a request that finds an idle worker goes to it at once") {
+  bench b;
+  b.hire("w");
+  auto out = b.submit("a");
+  REQUIRE(out.assignments.size() == 1);
+  CHECK(out.assignments[0].to == "w");
+  CHECK(b.counts().running == 1);
+  b.answer(out.assignments[0].lease);
+  CHECK(b.answered == "a");
+  CHECK(b.counts().replied == 1);
+}
+
+TEST_CASE("a second answer to the same lease is stale and changes nothing") {
+  bench b;
+  b.hire("w");
+  auto lease = b.submit("a").assignments[0].lease;
+  b.answer(lease);
+  b.answer(lease);
+  CHECK(!b.answered);
+  CHECK(b.counts().stale == 1);
+  CHECK(b.counts().replied == 1);
+}
+
+TEST_CASE("waiting requests are served in the order in which they came") {
+  bench b;
+  b.hire("w");
+  auto lease = b.submit("a").assignments[0].lease;
+  b.submit("b");
+  b.submit("c");
+  auto out = b.answer(lease);
+  REQUIRE(out.assignments.size() == 1);
+  CHECK(out.assignments[0].what == "b");
+  out = b.answer(out.assignments[0].lease);
+  CHECK(out.assignments[0].what == "c");
+}
+
+TEST_CASE("a full queue refuses, in requests and in bytes") {
+  core_limits limits;
+  limits.queue_size = 2;
+  limits.queue_bytes = 100;
+  bench b{limits};
+  b.hire("w");
+  b.submit("a");
+  CHECK(b.submit("b").settlements.empty());
+  auto big = b.request("big");
+  big.bytes = 101;
+  auto out = b.submit(big);
+  REQUIRE(out.settlements.size() == 1);
+  CHECK(out.settlements[0].code == pool_errc::queue_full);
+  CHECK(b.submit("c").settlements.empty());
+  out = b.submit("d");
+  REQUIRE(out.settlements.size() == 1);
+  CHECK(out.settlements[0].code == pool_errc::queue_full);
+  CHECK(b.counts().refused == 2);
+}
+
+TEST_CASE("a request whose time is up before it waits never runs") {
+  bench b;
+  b.hire("w");
+  auto x = b.request("a");
+  x.deadline = b.now;
+  auto out = b.submit(x);
+  CHECK(out.assignments.empty());
+  REQUIRE(out.settlements.size() == 1);
+  CHECK(out.settlements[0].code == pool_errc::wait_timeout);
+}
+
+TEST_CASE("a request that waits too long gets wait_timeout and never runs") {
+  bench b;
+  b.hire("w");
+  auto lease = b.submit("a").assignments[0].lease;
+  b.submit("b");
+  CHECK(b.pass(4999ms).settlements.empty());
+  auto out = b.pass(2ms);
+  REQUIRE(out.settlements.size() == 1);
+  CHECK(out.settlements[0].code == pool_errc::wait_timeout);
+  CHECK(out.settlements[0].who == "b");
+  CHECK(!out.settlements[0].begun);
+  CHECK(b.answer(lease).assignments.empty());
+}
+
+TEST_CASE("a request that runs too long is cancelled, then its worker goes") {
+  bench b;
+  auto w = b.hire("w");
+  auto lease = b.submit("a").assignments[0].lease;
+  auto out = b.pass(60'001ms);
+  REQUIRE(out.settlements.size() == 1);
+  CHECK(out.settlements[0].code == pool_errc::exec_timeout);
+  REQUIRE(out.cancellations.size() == 1);
+  CHECK(out.cancellations[0].lease == lease);
+  CHECK(b.submit("b").assignments.empty());
+  out = b.pass(501ms);
+  REQUIRE(out.expulsions.size() == 1);
+  CHECK(out.expulsions[0] == "w");
+  CHECK(b.counts().expelled == 1);
+  b.kill(w);
+  b.hire("w");
+  CHECK(b.dispatch().assignments.size() == 1);
+}
+
+TEST_CASE("a worker that listens to a cancellation is kept") {
+  bench b;
+  b.hire("w");
+  auto lease = b.submit("a").assignments[0].lease;
+  b.pass(60'001ms);
+  b.answer(lease, false);
+  CHECK(!b.answered);
+  CHECK(b.pass(10s).expulsions.empty());
+  CHECK(b.submit("b").assignments.size() == 1);
+}
+
+TEST_CASE("the caller cancels by the name it gave") {
+  bench b;
+  b.hire("w");
+  b.submit("a");
+  auto x = b.request("b");
+  x.key = {7, 1};
+  b.submit(x);
+  effects out;
+  CHECK(b.core.cancel({7, 1}, b.now, out));
+  REQUIRE(out.settlements.size() == 1);
+  CHECK(out.settlements[0].code == pool_errc::cancelled);
+  CHECK(!b.core.cancel({7, 1}, b.now, out));
+  CHECK(b.counts().cancelled == 1);
+}
+
+TEST_CASE("a dead caller leaves nothing behind and is not answered") {
+  bench b;
+  b.hire("w");
+  int caller = 0;
+  for (auto* what : {"a", "b", "c"}) {
+    auto x = b.request(what);
+    x.caller = &caller;
+    auto out = b.submit(x);
+    CHECK((out.watch != nullptr) == (what == std::string{"a"}));
+  }
+  effects out;
+  b.core.caller_died(&caller, b.now, out);
+  CHECK(out.settlements.empty());
+  CHECK(out.cancellations.size() == 1);
+  CHECK(b.counts().cancelled == 3);
+  CHECK(b.counts().waiting == 0);
+}
+
+TEST_CASE("what had begun fails with its worker, what had not runs elsewhere") {
+  bench b{ahead()};
+  b.core.declare("f", false);
+  auto proof = std::make_shared<told>();
+  auto w = b.hire("w", proof);
+  // A few quick answers, so that requests are sent ahead.
+  for (int i = 0; i < 20; ++i)
+    b.answer(b.submit("x").assignments.at(0).lease, true, 1us);
+  auto first = b.submit("first").assignments.at(0).lease;
+  CHECK(b.submit("second").assignments.size() == 1);
+  CHECK(b.submit("third").assignments.size() == 1);
+  CHECK(b.counts().running == 1);
+  CHECK(b.counts().waiting == 2);
+  proof->leases.insert(first);
+  auto out = b.kill(w);
+  REQUIRE(out.settlements.size() == 1);
+  CHECK(out.settlements[0].code == pool_errc::worker_died);
+  CHECK(out.settlements[0].who == "first");
+  CHECK(out.settlements[0].begun);
+  CHECK(out.wake);
+  b.hire("w2");
+  out = b.dispatch();
+  REQUIRE(out.assignments.size() == 1);
+  CHECK(out.assignments[0].what == "second");
+  CHECK(b.counts().requeued == 2);
+}
+
+TEST_CASE("an idempotent request is tried again until it is poisoned") {
+  bench b;
+  b.core.declare("f", true);
+  b.submit("a");
+  for (int i = 0; i < 3; ++i) {
+    auto w = b.hire("w");
+    auto out = b.dispatch();
+    REQUIRE(out.assignments.size() == 1);
+    effects more;
+    b.core.sent(out.assignments[0].lease, b.now, more);
+    out = b.kill(w);
+    if (i < 2) {
+      CHECK(out.settlements.empty());
+    } else {
+      REQUIRE(out.settlements.size() == 1);
+      CHECK(out.settlements[0].code == pool_errc::poisoned);
+      CHECK(out.settlements[0].deaths == 3);
+    }
+  }
+  CHECK(b.counts().retried == 2);
+}
+
+TEST_CASE("what the request says of idempotence wins over the command") {
+  bench b;
+  b.core.declare("f", true);
+  auto w = b.hire("w");
+  auto x = b.request("a");
+  x.idempotent = false;
+  effects more;
+  b.core.sent(b.submit(x).assignments[0].lease, b.now, more);
+  auto out = b.kill(w);
+  REQUIRE(out.settlements.size() == 1);
+  CHECK(out.settlements[0].code == pool_errc::worker_died);
+}
+
+TEST_CASE("a message that bounced off a corpse never began") {
+  bench b;
+  auto w = b.hire("w");
+  auto lease = b.submit("a").assignments[0].lease;
+  effects out;
+  b.core.bounced(lease, b.now, out);
+  CHECK(out.wake);
+  CHECK(b.kill(w).settlements.empty());
+  b.hire("w");
+  CHECK(b.dispatch().assignments.at(0).what == "a");
+}
+
+TEST_CASE("a death that overtakes the delivery waits for the bounce") {
+  bench b;
+  auto w = b.hire("w");
+  auto lease = b.submit("a").assignments[0].lease;
+  CHECK(b.kill(w).settlements.empty());
+  effects out;
+  b.core.sent(lease, b.now, out); // it did not bounce: it was consumed
+  REQUIRE(out.settlements.size() == 1);
+  CHECK(out.settlements[0].code == pool_errc::worker_died);
+  CHECK(b.core.worker_names().empty());
+}
+
+TEST_CASE("a successor takes over and its predecessor gets nothing more") {
+  bench b;
+  auto old = b.hire("w");
+  auto lease = b.submit("a").assignments[0].lease;
+  b.hire("w");
+  CHECK(b.submit("b").assignments.size() == 1);
+  b.answer(lease);
+  CHECK(b.submit("c").assignments.empty());
+  b.kill(old);
+  CHECK(b.counts().failed == 0);
+}
+
+TEST_CASE("a degraded pool answers at once and recovers with a worker") {
+  bench b;
+  b.submit("a");
+  effects out;
+  CHECK(b.core.degrade("no interpreter", out));
+  REQUIRE(out.settlements.size() == 1);
+  CHECK(out.settlements[0].code == pool_errc::pool_degraded);
+  CHECK(out.settlements[0].why == "no interpreter");
+  out = b.submit("b");
+  REQUIRE(out.settlements.size() == 1);
+  CHECK(out.settlements[0].code == pool_errc::pool_degraded);
+  b.hire("w");
+  CHECK(b.submit("c").assignments.size() == 1);
+}
+
+TEST_CASE("a pool that is drained refuses, finishes, and then is empty") {
+  bench b;
+  b.hire("w");
+  auto lease = b.submit("a").assignments[0].lease;
+  b.core.drain();
+  auto out = b.submit("b");
+  REQUIRE(out.settlements.size() == 1);
+  CHECK(out.settlements[0].code == pool_errc::shutting_down);
+  CHECK(!b.core.wait_until_empty({}));
+  b.answer(lease);
+  CHECK(b.core.wait_until_empty({}));
+}
+
+TEST_CASE("closing settles all that is left") {
+  bench b;
+  b.hire("w");
+  b.submit("a");
+  b.submit("b");
+  effects out;
+  b.core.close(b.now, out);
+  CHECK(out.settlements.size() == 2);
+  CHECK(b.counts().failed == 2);
+}
+
+TEST_CASE("nothing is sent ahead behind a command that takes long") {
+  bench b{ahead()};
+  b.core.declare("f", false);
+  b.hire("w", std::make_shared<told>());
+  for (int i = 0; i < 20; ++i)
+    b.answer(b.submit("x").assignments.at(0).lease, true, 10ms);
+  CHECK(b.submit("a").assignments.size() == 1);
+  CHECK(b.submit("b").assignments.empty());
+}
+
+TEST_CASE("what lies behind a command that hangs is not taken for hung") {
+  bench b{ahead()};
+  b.core.declare("f", false);
+  auto proof = std::make_shared<told>();
+  b.hire("w", proof);
+  for (int i = 0; i < 20; ++i)
+    b.answer(b.submit("x").assignments.at(0).lease, true, 1us);
+  proof->leases.insert(b.submit("hangs").assignments.at(0).lease);
+  auto x = b.request("behind");
+  x.key = {7, 1};
+  REQUIRE(b.submit(x).assignments.size() == 1);
+  effects out;
+  REQUIRE(b.core.cancel({7, 1}, b.now, out));
+  CHECK(!out.settlements.at(0).begun);
+  CHECK(b.pass(10s).expulsions.empty());
+}
+
+TEST_CASE("one tick is pending, for the earliest deadline") {
+  bench b;
+  auto first = b.submit("a");
+  REQUIRE(first.tick_at);
+  CHECK(*first.tick_at >= b.now + 5s);
+  CHECK(!b.submit("b").tick_at);
+  auto x = b.request("c");
+  x.queue_deadline = b.now + 1s;
+  auto sooner = b.submit(x);
+  REQUIRE(sooner.tick_at);
+  CHECK(*sooner.tick_at < *first.tick_at);
+}
