@@ -1,0 +1,45 @@
+#include "charmer/profiles/process_profile.hpp"
+
+#include "charmer/profiles/python_command.hpp"
+#include "charmer/profiles/python_worker.hpp"
+#include "charmer/wire/spawner.hpp"
+
+namespace charmer {
+
+process_profile::process_profile()
+    : process_profile(wire::spawner::instance(), python_command) {}
+
+process_profile::process_profile(wire::spawner& from, command_maker command)
+    : spawner_(from), command_(std::move(command)) {}
+
+caf::expected<caf::actor> process_profile::start_worker(caf::actor_system& sys,
+                                                        worker_start what) {
+  if (!sys.has_middleman())
+    return make_error(pool_errc::start_failed,
+                      "the actor system has no caf::io::middleman loaded");
+  auto session = std::make_shared<worker_session>(std::move(what));
+  auto worker = sys.middleman().spawn_broker(python_worker::run, session);
+  on_exit(worker,
+          [session](const caf::error& why) { session->abandoned(why); });
+  spawner_.start(
+      [session, command = command_] {
+        return command(session->settings(), session->worker());
+      },
+      [session, worker](auto child) {
+        if (session->started(std::move(child)))
+          cast(worker, worker_tick::started);
+      });
+  return worker;
+}
+
+std::uint32_t process_profile::get_capacity(const pool_settings&) const {
+  return 1;
+}
+
+std::uint64_t process_profile::get_memory(const worker_info& x) const {
+  return x.pid == 0 ? 0
+                    : wire::operating_system::real().resident_memory(
+                        static_cast<pid_t>(x.pid));
+}
+
+} // namespace charmer

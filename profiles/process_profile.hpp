@@ -1,0 +1,47 @@
+// The process profile: each worker is one Python process, single-threaded.
+//
+// The default profile, and the one for code that must be able to crash, to leak
+// and to be killed. Capacity 1: a worker runs one request at a time, others may
+// lie in its pipe (prefetch).
+//
+// Threading: as worker_profile. Errors: what `host->died` is told.
+#pragma once
+
+#include "charmer/profiles/worker_profile.hpp"
+
+#include <functional>
+
+namespace charmer {
+
+namespace wire {
+
+class spawner;
+struct command_line;
+
+} // namespace wire
+
+class process_profile : public worker_profile {
+public:
+  /// Makes the command line of one worker, on the spawner's thread.
+  using command_maker = std::function<caf::expected<wire::command_line>(
+      const pool_settings& pool, const std::string& worker)>;
+
+  /// Starts Python workers from the spawner's thread of this process.
+  process_profile();
+
+  /// Starts what `command` says, from that spawner, which must outlive it.
+  process_profile(wire::spawner& from, command_maker command);
+
+  caf::expected<caf::actor> start_worker(caf::actor_system& sys,
+                                         worker_start what) override;
+
+  std::uint32_t get_capacity(const pool_settings& x) const override;
+
+  std::uint64_t get_memory(const worker_info& x) const override;
+
+private:
+  wire::spawner& spawner_;
+  command_maker command_;
+};
+
+} // namespace charmer

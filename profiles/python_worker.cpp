@@ -1,0 +1,613 @@
+#include "charmer/profiles/python_worker.hpp"
+
+#include "charmer/supervision/errors.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+namespace charmer {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// Between the end of stdout and the end of the process; only a worker that
+// closed it and lives on needs longer.
+constexpr timespan silence_limit = 500ms;
+
+// Evidence for the pool, which does not know of pages.
+class page_evidence : public execution_evidence {
+public:
+  explicit page_evidence(std::shared_ptr<const wire::progress_page> page)
+      : page_(std::move(page)) {}
+
+  bool begun(std::uint64_t lease) const override { return page_->begun(lease); }
+
+private:
+  std::shared_ptr<const wire::progress_page> page_;
+};
+
+pool_errc code_of(wire::Failure::Kind kind) {
+  switch (kind) {
+    case wire::Failure::UNKNOWN_COMMAND:
+      return pool_errc::unknown_command;
+    case wire::Failure::BAD_ARGUMENTS:
+    case wire::Failure::BAD_RESULT:
+      return pool_errc::bad_payload;
+    case wire::Failure::TOO_LARGE:
+      return pool_errc::frame_too_large;
+    case wire::Failure::START:
+    case wire::Failure::VERSION:
+      return pool_errc::start_failed;
+    case wire::Failure::CANCELLED:
+      return pool_errc::cancelled;
+    default:
+      return pool_errc::python_exception;
+  }
+}
+
+// The causes first, as Python prints them.
+std::string whole_traceback(const wire::Exception& x) {
+  if (!x.has_cause())
+    return x.traceback();
+  return whole_traceback(x.cause()) + "\nThe above led to:\n\n" + x.traceback();
+}
+
+void describe(failure& to, const wire::Exception& x) {
+  to.type = x.type();
+  to.text = x.type().empty()   ? x.text()
+            : x.text().empty() ? x.type()
+                               : x.type() + ": " + x.text();
+  to.traceback = whole_traceback(x);
+}
+
+severity severity_of(int python_level) {
+  return python_level >= 40   ? severity::error
+         : python_level >= 30 ? severity::warning
+         : python_level >= 20 ? severity::info
+                              : severity::debug;
+}
+
+// A worker is not trusted to send JSON where JSON is due.
+void set_json(event& to, const char* key, std::string& text) {
+  if (text.empty())
+    return;
+  if (nlohmann::json::accept(text))
+    to.set_json(key, std::move(text));
+  else
+    to.set(key, wire::as_utf8(text));
+}
+
+timespan half(timespan x) {
+  return x / 2;
+}
+
+} // namespace
+
+// -- the table of messages ----------------------------------------------------
+
+caf::behavior python_worker::run(self_type* self,
+                                 std::shared_ptr<worker_session> session) {
+  auto& x = self->state;
+  x.session_ = std::move(session);
+  return x.make_behavior();
+}
+
+caf::behavior python_worker::make_behavior() {
+  self_->set_exit_handler([this](caf::exit_msg& x) { stop(x.reason); });
+  self_->set_error_handler([](caf::scheduled_actor*, caf::error&) {});
+  self_->set_down_handler([](caf::scheduled_actor*, caf::down_msg&) {});
+  self_->set_default_handler(caf::drop);
+  return {
+      [this](const invocation& x) -> caf::delegated<reply> {
+        call(x);
+        return {};
+      },
+      [this](cancel_atom, std::uint64_t lease) { cancel(lease); },
+      [this](expel_atom) { expel(); },
+      [this](worker_tick what) { tick(what); },
+      [this](const caf::io::new_data_msg& x) { received(x); },
+      [this](const caf::io::connection_closed_msg& x) { closed(x); },
+      [this](const caf::io::data_transferred_msg& x) { written(x); },
+  };
+}
+
+void python_worker::call(const invocation& x) {
+  auto id = self_->current_message_id();
+  if (!id.is_request())
+    return;
+  request who{self_->current_sender(), id.response_id(), x.command};
+  auto lease = id.request_id().integer_value();
+  wire::call_parts parts{lease, x.command, x.arguments,
+                         static_cast<std::uint64_t>(
+                             std::max(x.options.timeout, timespan{0}).count()),
+                         x.options.correlation};
+  auto size = wire::call_size(parts);
+  if (size > session_->settings().max_frame_bytes) {
+    auto what = session_->blank_failure();
+    what.command = x.command;
+    what.text = "the request needs a frame of " + std::to_string(size)
+                + " bytes; max_frame_bytes is "
+                + std::to_string(session_->settings().max_frame_bytes);
+    answer(who, caf::make_message(
+                    make_error(pool_errc::frame_too_large, std::move(what))));
+    return;
+  }
+  open_.emplace(lease, std::move(who));
+  if (!input_)
+    return; // it is dying; the pool will be told that this never began
+  wire::append_call_head(out(), parts);
+  auto& body = x.arguments.data;
+  if (body.size() < wire::outbox::large_body) {
+    out().insert(out().end(), body.begin(), body.end());
+  } else {
+    auto held = std::make_shared<caf::message>(
+        self_->current_mailbox_element()->copy_content_to_message());
+    auto& kept = held->get_as<invocation>(0).arguments.data;
+    outbox_.append_body(kept, held);
+  }
+  flush_soon();
+}
+
+void python_worker::cancel(std::uint64_t lease) {
+  if (child_ == nullptr || open_.count(lease) == 0)
+    return;
+  child_->page->cancel(lease);
+  wire::Frame frame;
+  frame.mutable_cancel()->set_id(lease);
+  send_frame(frame);
+}
+
+void python_worker::expel() {
+  expelled_ = true;
+  session_->plan_end();
+  if (child_ != nullptr)
+    child_->kill();
+  else
+    quit_with(make_error(supervision_errc::planned_stop), {});
+}
+
+void python_worker::stop(caf::error reason) {
+  if (stop_reason_ || expelled_)
+    return;
+  stop_reason_ = std::move(reason);
+  session_->plan_end();
+  if (child_ == nullptr) {
+    self_->quit(*stop_reason_); // the session buries what is being started
+  } else if (!ready_) {
+    child_->kill();
+  } else {
+    wire::Frame frame;
+    frame.mutable_drain();
+    send_frame(frame);
+    close_input_ = true;
+    auto limit = session_->settings().worker_shutdown;
+    if (limit != infinite) {
+      send_later(self_, half(limit), worker_tick::terminate_limit);
+      send_later(self_, limit, worker_tick::kill_limit);
+    }
+  }
+}
+
+void python_worker::tick(worker_tick what) {
+  switch (what) {
+    case worker_tick::started:
+      adopt();
+      break;
+    case worker_tick::flush:
+      flushing_ = false;
+      flush();
+      break;
+    case worker_tick::start_limit:
+      if (!ready_)
+        condemn(pool_errc::start_failed, "no handshake within start_timeout");
+      break;
+    case worker_tick::silence_limit:
+      condemn(pool_errc::protocol_error,
+              "the worker closed stdin or stdout and lives on");
+      break;
+    case worker_tick::terminate_limit:
+      child_->signal(SIGTERM);
+      break;
+    case worker_tick::kill_limit:
+      child_->kill();
+      break;
+  }
+}
+
+void python_worker::received(const caf::io::new_data_msg& x) {
+  if (watch_ && x.handle == watch_->hdl()) {
+    exited();
+    return;
+  }
+  std::string_view bytes{x.buf.data(), x.buf.size()};
+  if (output_ && x.handle == output_->hdl()) {
+    output_->adapt(bytes.size());
+    hear(bytes);
+  } else if (errors_ && x.handle == errors_->hdl()) {
+    errors_->adapt(bytes.size());
+    tail_->feed(bytes, [this](const std::string& line) { tell_line(line); });
+  }
+}
+
+void python_worker::closed(const caf::io::connection_closed_msg& x) {
+  if (output_ && x.handle == output_->hdl()) {
+    output_ = nullptr;
+    pipe_closed();
+  } else if (errors_ && x.handle == errors_->hdl()) {
+    errors_ = nullptr;
+  } else if (input_ && x.handle == input_->hdl()) {
+    input_ = nullptr;
+    pipe_closed();
+  }
+}
+
+void python_worker::written(const caf::io::data_transferred_msg& x) {
+  if (!input_)
+    return;
+  input_->transferred(x.remaining);
+  if (!input_->busy())
+    flush();
+}
+
+// -- starting -----------------------------------------------------------------
+
+void python_worker::adopt() {
+  child_ = session_->child();
+  if (child_ == nullptr) {
+    auto what = session_->blank_failure();
+    what.text = failure_of(session_->start_error()).text;
+    auto error = make_error(pool_errc::start_failed, what);
+    session_->tell_died(error);
+    quit_with(std::move(error), what);
+    return;
+  }
+  auto& loop = wire::reader::loop_of(self_);
+  input_ = caf::make_counted<wire::writer>(loop, std::move(child_->input));
+  output_ = caf::make_counted<wire::reader>(loop, std::move(child_->output));
+  errors_ = caf::make_counted<wire::reader>(loop, std::move(child_->errors));
+  watch_ = caf::make_counted<wire::exit_watch>(loop, child_->pidfd());
+  self_->add_scribe(input_);
+  self_->add_scribe(output_);
+  self_->add_scribe(errors_);
+  self_->add_scribe(watch_);
+  output_->adapt(0);
+  errors_->adapt(0);
+  watch_->configure_read(caf::io::receive_policy::exactly(1));
+  auto& settings = session_->settings();
+  splitter_.emplace(settings.max_frame_bytes);
+  tail_.emplace(settings.stderr_lines);
+  if (settings.start_timeout != infinite)
+    send_later(self_, settings.start_timeout, worker_tick::start_limit);
+  say_hello();
+}
+
+void python_worker::say_hello() {
+  auto& settings = session_->settings();
+  wire::Frame frame;
+  auto& hello = *frame.mutable_hello();
+  hello.set_version(wire::protocol_version);
+  hello.set_pool(settings.name);
+  hello.set_worker(session_->worker());
+  hello.set_incarnation(session_->incarnation());
+  hello.set_adapter(settings.adapter);
+  for (auto& x : settings.python_path)
+    hello.add_python_path(x);
+  hello.set_max_frame_bytes(settings.max_frame_bytes);
+  hello.set_threads(1);
+  hello.set_log_level(settings.log_level);
+  for (auto& x : settings.idempotent)
+    hello.add_idempotent(x);
+  hello.set_options(settings.adapter_options);
+  send_frame(frame);
+}
+
+void python_worker::greeted(wire::Ready& x) {
+  if (ready_ || verdict_)
+    return;
+  if (x.version() != wire::protocol_version) {
+    condemn(pool_errc::start_failed,
+            "the worker speaks version " + std::to_string(x.version())
+                + " of the protocol, the host version "
+                + std::to_string(wire::protocol_version)
+                + ": their installations do not fit together");
+    return;
+  }
+  ready_ = true;
+  worker_info info{
+      .handle = caf::actor{self_},
+      .pid = child_->pid(),
+      .interpreter = x.executable(),
+      .python_version = x.python_version(),
+      .gil_enabled = x.gil_enabled(),
+      .evidence = std::make_shared<page_evidence>(child_->page),
+  };
+  for (auto& c : x.commands())
+    info.commands.push_back(
+        {c.name(), c.idempotent(), c.stream(), c.signature(), c.doc()});
+  session_->host().ready(std::move(info));
+}
+
+void python_worker::refused(wire::Failure& x) {
+  if (ready_)
+    return;
+  auto what = session_->blank_failure();
+  describe(what, x.exception());
+  condemn(pool_errc::start_failed, std::move(what));
+}
+
+// -- frames -------------------------------------------------------------------
+
+void python_worker::hear(std::string_view bytes) {
+  if (verdict_)
+    return; // what it says now is worth nothing
+  auto understood = splitter_->feed(
+      bytes, [this](std::string_view frame) { return handle(frame); });
+  if (understood || verdict_)
+    return;
+  if (auto length = splitter_->refused_length())
+    condemn(pool_errc::protocol_error,
+            "the worker announced a frame of " + std::to_string(length)
+                + " bytes; max_frame_bytes is "
+                + std::to_string(session_->settings().max_frame_bytes));
+  else
+    condemn(pool_errc::protocol_error, "the worker sent what is no frame");
+}
+
+bool python_worker::handle(std::string_view bytes) {
+  if (!frame_.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return false;
+  switch (frame_.body_case()) {
+    case wire::Frame::kResult:
+      finished(*frame_.mutable_result());
+      break;
+    case wire::Frame::kFailure:
+      failed(*frame_.mutable_failure());
+      break;
+    case wire::Frame::kReady:
+      greeted(*frame_.mutable_ready());
+      break;
+    case wire::Frame::kLog:
+      tell_log(*frame_.mutable_log());
+      break;
+    case wire::Frame::kTelemetry:
+      tell_telemetry(*frame_.mutable_telemetry());
+      break;
+    default:
+      break; // a newer peer, or an answer to what was never asked
+  }
+  return !verdict_;
+}
+
+void python_worker::finished(wire::Result& x) {
+  settle(x.id(), caf::make_message(reply{
+                     wire::take(*x.mutable_value()),
+                     timespan{static_cast<std::int64_t>(x.elapsed_ns())}}));
+}
+
+void python_worker::failed(wire::Failure& x) {
+  if (x.id() == 0) {
+    refused(x);
+    return;
+  }
+  auto what = session_->blank_failure();
+  if (auto i = open_.find(x.id()); i != open_.end())
+    what.command = i->second.command;
+  what.begun = true;
+  describe(what, x.exception());
+  settle(x.id(),
+         caf::make_message(make_error(code_of(x.kind()), std::move(what))));
+}
+
+void python_worker::tell_log(wire::Log& x) {
+  event e{.name = "charmer.worker.log", .level = severity_of(x.level())};
+  e.text = std::move(*x.mutable_text());
+  e.set("logger", x.logger());
+  e.set("level", x.level());
+  e.set("time", x.time());
+  if (!x.correlation().empty())
+    e.set("correlation", x.correlation());
+  tell_through(record_gate_, std::move(e));
+}
+
+void python_worker::tell_telemetry(wire::Telemetry& x) {
+  event e{.name = std::move(*x.mutable_name())};
+  set_json(e, "measurements", *x.mutable_measurements());
+  set_json(e, "metadata", *x.mutable_metadata());
+  if (!x.correlation().empty())
+    e.set("correlation", x.correlation());
+  tell_through(record_gate_, std::move(e));
+}
+
+void python_worker::tell_line(const std::string& line) {
+  tell_through(line_gate_, {.name = "charmer.worker.stderr", .text = line});
+}
+
+void python_worker::tell_through(wire::flood_gate& gate, event x) {
+  if (!gate.pass(self_->clock().now()))
+    return;
+  if (auto dropped = gate.take_dropped())
+    x.set("dropped_before", dropped);
+  session_->host().tell(std::move(x));
+}
+
+// -- writing ------------------------------------------------------------------
+
+// Where the next bytes go: straight into the pipe's buffer as long as nothing
+// waits before them and that is not full.
+std::vector<char>& python_worker::out() {
+  auto& buffer = input_->wr_buf();
+  return outbox_.empty() && buffer.size() < wire::outbox::buffer_limit
+             ? buffer
+             : outbox_.tail();
+}
+
+void python_worker::send_frame(const wire::Frame& frame) {
+  if (!input_)
+    return;
+  wire::append_frame(out(), frame);
+  flush_soon();
+}
+
+// Writes now if this was the last message of a burst, else after the burst.
+void python_worker::flush_soon() {
+  if (flushing_)
+    return;
+  flushing_ = true;
+  cast(caf::actor{self_}, worker_tick::flush);
+}
+
+void python_worker::flush() {
+  // So many pieces that one worker cannot keep the loop for itself.
+  for (int pieces = 4; input_ && !input_->busy(); --pieces) {
+    outbox_.fill(input_->wr_buf());
+    if (input_->wr_buf().empty())
+      break;
+    if (pieces == 0) {
+      flush_soon();
+      return;
+    }
+    if (!input_->write_now()) {
+      input_->drop();
+      input_ = nullptr;
+      pipe_closed();
+    }
+  }
+  if (close_input_ && input_ && !input_->busy()) {
+    input_->drop();
+    input_ = nullptr;
+  }
+}
+
+// -- answering ----------------------------------------------------------------
+
+void python_worker::answer(const request& to, caf::message content) {
+  if (to.sender)
+    to.sender->enqueue(self_->ctrl(), to.answer, std::move(content),
+                       self_->context());
+}
+
+void python_worker::settle(std::uint64_t lease, caf::message content) {
+  auto i = open_.find(lease);
+  if (i == open_.end()) {
+    ++stale_;
+    return;
+  }
+  auto who = std::move(i->second);
+  open_.erase(i);
+  answer(who, std::move(content));
+}
+
+// -- ending -------------------------------------------------------------------
+
+void python_worker::condemn(pool_errc code, std::string text) {
+  auto what = session_->blank_failure();
+  what.text = std::move(text);
+  condemn(code, std::move(what));
+}
+
+void python_worker::condemn(pool_errc code, failure why) {
+  if (!verdict_)
+    verdict_.emplace(code, std::move(why));
+  child_->kill();
+}
+
+void python_worker::pipe_closed() {
+  if (std::exchange(pipe_closed_, true) || session_->planned())
+    return;
+  send_later(self_, silence_limit, worker_tick::silence_limit);
+}
+
+void python_worker::exited() {
+  auto status = child_->collect();
+  if (!status)
+    return;
+  watch_->graceful_shutdown();
+  watch_ = nullptr;
+  if (output_)
+    read_rest(output_->fd(), true);
+  if (errors_)
+    read_rest(errors_->fd(), false);
+  tail_->finish([this](const std::string& line) { tell_line(line); });
+  conclude(*status);
+}
+
+// What the process still said is in the pipe. A grandchild that holds the other
+// end open could go on for ever: no more than the pipe can hold is ours.
+void python_worker::read_rest(int fd, bool is_output) {
+  constexpr std::size_t step = wire::reader::large_read;
+  std::vector<char> buffer(step);
+  auto left = static_cast<ssize_t>(::fcntl(fd, F_GETPIPE_SZ));
+  while (left > 0) {
+    auto n = ::read(fd, buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n <= 0)
+      return;
+    left -= n;
+    std::string_view bytes{buffer.data(), static_cast<std::size_t>(n)};
+    if (is_output)
+      hear(bytes);
+    else
+      tail_->feed(bytes, [this](const std::string& line) { tell_line(line); });
+  }
+}
+
+void python_worker::conclude(wire::exit_status status) {
+  auto code = pool_errc::worker_died;
+  auto what = session_->blank_failure();
+  if (verdict_) {
+    code = verdict_->first;
+    what = std::move(verdict_->second);
+  } else if (!ready_ && !session_->planned()) {
+    code = pool_errc::start_failed;
+    what.text = "the worker ended before its handshake: " + status.text();
+  } else {
+    what.text = status.text();
+  }
+  what.exit_code = status.code;
+  what.signal = status.signal;
+  what.stderr_tail = tail_->last();
+  auto error = make_error(code, what);
+  session_->tell_died(error);
+  if (expelled_)
+    quit_with(make_error(supervision_errc::planned_stop), what);
+  else if (stop_reason_)
+    quit_with(*stop_reason_, what);
+  else
+    quit_with(std::move(error), what);
+}
+
+// Adds what supervisors put into their events to the reason.
+void python_worker::quit_with(caf::error reason, const failure& what) {
+  if (!reason) {
+    self_->quit();
+    return;
+  }
+  exit_details said{.text = what.text};
+  auto set = [&](const char* key, auto value) {
+    said.details[key] = nlohmann::json(value).dump();
+  };
+  if (child_ != nullptr)
+    set("pid", child_->pid());
+  if (what.exit_code >= 0)
+    set("exit_code", what.exit_code);
+  if (what.signal != 0)
+    set("signal", what.signal);
+  if (!what.stderr_tail.empty())
+    set("stderr", what.stderr_tail);
+  if (!what.traceback.empty())
+    set("traceback", what.traceback);
+  self_->quit(
+      caf::error{reason.code(), reason.category(),
+                 reason.context() + caf::make_message(std::move(said))});
+}
+
+} // namespace charmer

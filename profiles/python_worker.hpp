@@ -1,0 +1,157 @@
+// private: The actor of one Python worker, and the worker itself as far as the
+// pool can tell.
+//
+// It is a broker, on the thread of CAF's event loop, because each further hop
+// would cost a call as much as the pipe itself. It writes requests into the
+// child's stdin as they come (many may lie there), and answers them as their
+// frames come back; it never waits and never blocks.
+//
+// Messages:
+//   invocation, as a request       → reply, or a pool_errc
+//   (cancel_atom, uint64 lease)    the request is no longer wanted
+//   (expel_atom)                   ends at once; a planned stop
+//   exit_msg                       drains, then ends within worker_shutdown
+// What it cannot answer because the process died, it leaves to the pool, which
+// hears of the death and looks at the progress page.
+//
+// Life: spawning → starting (until Ready) → serving → ending → dead. Whatever
+// makes it end (a broken frame, no handshake in time) is noted once as the
+// verdict; the process group is killed, and when the pidfd says so, what still
+// lies in the pipes is read and the pool is told.
+//
+// Threading: the event loop's thread.
+#pragma once
+
+#include "charmer/profiles/messages.hpp"
+#include "charmer/profiles/worker_session.hpp"
+#include "charmer/wire/frame_splitter.hpp"
+#include "charmer/wire/frames.hpp"
+#include "charmer/wire/line_tail.hpp"
+#include "charmer/wire/outbox.hpp"
+#include "charmer/wire/pipe_scribe.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace charmer {
+
+/// What the actor tells itself.
+enum class worker_tick : std::uint8_t {
+  started,         ///< the spawner has answered
+  flush,           ///< write what the burst brought
+  start_limit,     ///< the handshake should be there
+  silence_limit,   ///< stdout or stdin was closed a while ago
+  terminate_limit, ///< half of worker_shutdown is over
+  kill_limit,      ///< all of it
+};
+
+class python_worker {
+public:
+  using self_type = caf::io::stateful_broker<python_worker>;
+
+  static inline const char* name = "charmer.python_worker";
+
+  explicit python_worker(self_type* self) : self_(self) {}
+
+  /// The behaviour of the actor.
+  static caf::behavior run(self_type* self,
+                           std::shared_ptr<worker_session> session);
+
+private:
+  // -- the table of messages --------------------------------------------------
+
+  caf::behavior make_behavior();
+  void call(const invocation& x);
+  void cancel(std::uint64_t lease);
+  void expel();
+  void stop(caf::error reason);
+  void tick(worker_tick what);
+  void received(const caf::io::new_data_msg& x);
+  void closed(const caf::io::connection_closed_msg& x);
+  void written(const caf::io::data_transferred_msg& x);
+
+  // -- starting ---------------------------------------------------------------
+
+  void adopt();
+  void say_hello();
+  void greeted(wire::Ready& x);
+  void refused(wire::Failure& x);
+
+  // -- frames -----------------------------------------------------------------
+
+  bool handle(std::string_view bytes);
+  void finished(wire::Result& x);
+  void failed(wire::Failure& x);
+  void tell_log(wire::Log& x);
+  void tell_telemetry(wire::Telemetry& x);
+  void hear(std::string_view bytes);
+  void tell_line(const std::string& line);
+  void tell_through(wire::flood_gate& gate, event x);
+
+  // -- writing ----------------------------------------------------------------
+
+  std::vector<char>& out();
+  void send_frame(const wire::Frame& frame);
+  void flush_soon();
+  void flush();
+
+  // -- answering --------------------------------------------------------------
+
+  struct request {
+    caf::strong_actor_ptr sender;
+    caf::message_id answer;
+    std::string command;
+  };
+
+  void answer(const request& to, caf::message content);
+  void settle(std::uint64_t lease, caf::message content);
+
+  // -- ending -----------------------------------------------------------------
+
+  void condemn(pool_errc code, failure why);
+  void condemn(pool_errc code, std::string text);
+  void pipe_closed();
+  void exited();
+  void read_rest(int fd, bool is_output);
+  void conclude(wire::exit_status status);
+  void quit_with(caf::error reason, const failure& what);
+
+  self_type* self_;
+  std::shared_ptr<worker_session> session_;
+  wire::child_process* child_ = nullptr;
+
+  caf::intrusive_ptr<wire::writer> input_;
+  caf::intrusive_ptr<wire::reader> output_;
+  caf::intrusive_ptr<wire::reader> errors_;
+  caf::intrusive_ptr<wire::exit_watch> watch_;
+
+  std::optional<wire::frame_splitter> splitter_;
+  std::optional<wire::line_tail> tail_;
+  wire::Frame frame_;
+  wire::outbox outbox_;
+  std::unordered_map<std::uint64_t, request> open_;
+
+  wire::flood_gate line_gate_{100};
+  wire::flood_gate record_gate_{1000};
+  std::uint64_t stale_ = 0;
+
+  bool ready_ = false;
+  bool flushing_ = false;    // a flush tick is on its way
+  bool close_input_ = false; // when everything is written
+  bool pipe_closed_ = false; // stdin or stdout, by the worker
+  bool expelled_ = false;
+  std::optional<caf::error> stop_reason_;
+  std::optional<std::pair<pool_errc, failure>> verdict_;
+};
+
+} // namespace charmer
+
+CAF_BEGIN_TYPE_ID_BLOCK(charmer_python_worker, caf::first_custom_type_id + 2190)
+
+CAF_ADD_TYPE_ID(charmer_python_worker, (charmer::worker_tick))
+
+CAF_END_TYPE_ID_BLOCK(charmer_python_worker)
