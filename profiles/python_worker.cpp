@@ -85,10 +85,6 @@ void set_json(event& to, const char* key, std::string& text) {
     to.set(key, wire::as_utf8(text));
 }
 
-timespan half(timespan x) {
-  return x / 2;
-}
-
 } // namespace
 
 // -- the table of messages ----------------------------------------------------
@@ -179,6 +175,7 @@ void python_worker::stop(caf::error reason) {
     return;
   stop_reason_ = std::move(reason);
   session_->plan_end();
+  session_->host().retiring();
   if (child_ == nullptr) {
     self_->quit(*stop_reason_); // the session buries what is being started
   } else if (!ready_) {
@@ -190,8 +187,9 @@ void python_worker::stop(caf::error reason) {
     close_input_ = true;
     auto limit = session_->settings().worker_shutdown;
     if (limit != infinite) {
-      send_later(self_, half(limit), worker_tick::terminate_limit);
-      send_later(self_, limit, worker_tick::kill_limit);
+      send_later(self_, limit / 2, worker_tick::terminate_limit);
+      // A little early: the supervisor's own limit is the same.
+      send_later(self_, limit / 10 * 9, worker_tick::kill_limit);
     }
   }
 }
