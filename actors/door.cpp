@@ -21,7 +21,7 @@ void apply(const call_options& options, const pool_settings& settings,
   x.queue_deadline = deadline_after(now, queued);
   if (options.idempotent != idempotence::unsaid)
     x.idempotent = options.idempotent == idempotence::yes;
-  x.key = {options.id.origin, options.id.number};
+  x.key = request_key{options.id.origin, options.id.number};
 }
 
 void respond(caf::mailbox_element& what, caf::message content,

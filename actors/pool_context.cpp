@@ -119,7 +119,7 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
 }
 
 void pool_context::watch(const caf::strong_actor_ptr& caller) {
-  core_type::caller_key key = caller->get();
+  caller_key key = caller->get();
   on_exit(caller, [key, self = weak_from_this()](const caf::error&) {
     if (auto ctx = self.lock())
       ctx->with_core(nullptr, [&](effects& out) {

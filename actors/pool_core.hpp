@@ -21,34 +21,16 @@
 //   Traits::evidence has `bool begun(std::uint64_t lease) const`
 #pragma once
 
-#include "charmer/actors/books.hpp"
-#include "charmer/actors/service_estimate.hpp"
+#include "charmer/actors/command_table.hpp"
+#include "charmer/actors/core_effects.hpp"
+#include "charmer/actors/request_table.hpp"
 #include "charmer/actors/timer_wheel.hpp"
-#include "charmer/profiles/pool_errc.hpp"
+#include "charmer/actors/worker_table.hpp"
 
 #include <condition_variable>
-#include <cstdint>
-#include <map>
-#include <memory>
 #include <mutex>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <unordered_map>
-#include <utility>
-#include <vector>
 
 namespace charmer {
-
-/// What bounds a pool; constant after construction.
-struct core_limits {
-  std::uint64_t queue_size = 1000;
-  std::uint64_t queue_bytes = 256ull << 20;
-  std::uint32_t poison_after = 3;
-  /// Work that may lie in a worker's pipe behind what it runs. 0: none.
-  std::chrono::nanoseconds prefetch{0};
-  std::chrono::nanoseconds cancel_grace = std::chrono::milliseconds(500);
-};
 
 template <class Traits>
 class pool_core {
@@ -57,68 +39,15 @@ public:
   using worker = typename Traits::worker;
   using cause = typename Traits::cause;
   using evidence = typename Traits::evidence;
+  using effects = core_effects<Traits>;
+  using submission = charmer::submission<request>;
+  using settlement = charmer::settlement<request, cause>;
   using time_point = std::chrono::steady_clock::time_point;
   using nanoseconds = std::chrono::nanoseconds;
-  /// Identity of a caller while it lives; nullptr: nobody waits for an answer.
-  using caller_key = const void*;
-
-  /// A name that the caller's side gave a request, to cancel it by.
-  struct request_key {
-    std::uint64_t origin = 0;
-    std::uint64_t number = 0;
-
-    friend bool operator==(const request_key&, const request_key&) = default;
-  };
-
-  /// A request as it comes in.
-  struct submission {
-    request what;
-    caller_key caller = nullptr;
-    request_key key;
-    std::uint64_t bytes = 0;
-    time_point deadline;
-    time_point queue_deadline;
-    std::string_view command;
-    /// What the request itself says; nothing: the command decides.
-    std::optional<bool> idempotent;
-  };
-
-  /// An outcome that is not a worker's answer.
-  struct settlement {
-    request who;
-    pool_errc code = pool_errc::none;
-    std::uint64_t serial = 0;
-    bool begun = false;
-    std::uint32_t deaths = 0;
-    std::string worker;
-    std::uint64_t incarnation = 0;
-    std::optional<cause> why;
-  };
-
-  /// What has to be sent once the lock is released.
-  struct effects {
-    struct assignment {
-      worker to;
-      std::uint64_t lease;
-      request what;
-      bool confirm; ///< call `sent` once it is enqueued
-    };
-    struct cancellation {
-      worker to;
-      std::uint64_t lease;
-    };
-    std::vector<assignment> assignments;
-    std::vector<settlement> settlements;
-    std::vector<cancellation> cancellations;
-    std::vector<worker> expulsions;
-    caller_key watch = nullptr;        ///< tell `caller_died` when it ends
-    std::optional<time_point> tick_at; ///< call `expire` then
-    bool wake = false;                 ///< call `dispatch` from elsewhere
-  };
 
   explicit pool_core(core_limits limits, time_point now)
-      : limits_(limits), epoch_(now) {
-    kinds_.emplace_back();
+      : limits_(limits), epoch_(now), workers_(limits.prefetch) {
+    // nop
   }
 
   pool_core(const pool_core&) = delete;
@@ -130,42 +59,36 @@ public:
   /// among the effects or as the result of `finish`.
   void submit(submission x, time_point now, effects& out) {
     std::lock_guard guard{mutex_};
-    auto refusal = closing_                  ? pool_errc::shutting_down
-                   : degraded_               ? pool_errc::pool_degraded
-                   : x.deadline <= now       ? pool_errc::wait_timeout
-                   : x.queue_deadline <= now ? pool_errc::wait_timeout
-                                             : pool_errc::none;
-    auto kind = kind_of(x.command);
-    auto target = none;
+    auto kind = commands_.find(x.command);
+    auto target = no_index;
+    auto refusal = refusal_of(x, now);
     if (refusal == pool_errc::none) {
       if (waiting_.empty())
         target = pick(kind, now);
-      if (target == none && !fits(x))
+      if (target == no_index && !fits(x))
         refusal = pool_errc::queue_full;
     }
     if (refusal != pool_errc::none) {
-      ++counts_.refused;
       refuse(std::move(x), refusal, out);
       return;
     }
     ++counts_.accepted;
     auto id = admit(std::move(x), kind, out);
-    if (target != none) {
+    if (target != no_index) {
       lease(id, target, now, out);
     } else {
-      waiting_.push_back(records_, id);
-      waiting_bytes_ += records_[id].bytes;
+      waiting_.push_back(requests_.records(), id);
+      waiting_bytes_ += requests_[id].bytes;
+      arm(id, out);
     }
-    arm(id, out);
   }
 
   /// The caller no longer wants the answer. False: there is no such request.
   bool cancel(request_key key, time_point now, effects& out) {
     std::lock_guard guard{mutex_};
-    auto i = by_key_.find(key);
-    if (i == by_key_.end())
+    auto id = requests_.find(key);
+    if (id == no_index)
       return false;
-    auto id = i->second;
     withdraw(id, pool_errc::cancelled, true, now, out);
     return true;
   }
@@ -173,12 +96,10 @@ public:
   /// Nobody waits any more for the answers to this caller's requests.
   void caller_died(caller_key who, time_point now, effects& out) {
     std::lock_guard guard{mutex_};
-    auto i = callers_.find(who);
-    if (i == callers_.end())
-      return;
-    while (i->second.head != none)
-      withdraw(i->second.head, pool_errc::cancelled, false, now, out);
-    callers_.erase(i);
+    for (auto id = requests_.first_of(who); id != no_index;
+         id = requests_.first_of(who))
+      withdraw(id, pool_errc::cancelled, false, now, out);
+    requests_.forget_caller(who);
   }
 
   // -- answers ----------------------------------------------------------------
@@ -189,38 +110,38 @@ public:
                                 std::optional<nanoseconds> measured,
                                 time_point now, effects& out) {
     std::lock_guard guard{mutex_};
-    auto id = find(lease_id);
-    if (id == none) {
+    auto id = requests_.find(lease_id);
+    if (id == no_index) {
       ++counts_.stale;
       return std::nullopt;
     }
-    auto& x = records_[id];
-    auto on = x.worker;
+    auto& r = requests_[id];
+    auto on = r.worker;
     if (measured)
-      kinds_[x.kind].estimate.add(*measured);
+      commands_[r.kind].estimate.add(*measured);
     ++workers_[on].requests;
     release(id, now);
     std::optional<request> result;
-    if (x.state == stage::cancelling) {
+    if (r.state == stage::cancelling) {
       ++counts_.stale;
     } else {
       ++(success ? counts_.replied : counts_.failed);
-      result = std::move(x.what);
+      result = std::move(r.what);
     }
     forget(id);
     feed(on, now, out);
-    notify_if_empty();
+    tell_if_empty();
     return result;
   }
 
   /// A message with this lease reached a worker that is gone: it never began.
   void bounced(std::uint64_t lease_id, time_point now, effects& out) {
     std::lock_guard guard{mutex_};
-    auto id = find(lease_id);
-    if (id == none)
+    auto id = requests_.find(lease_id);
+    if (id == no_index)
       return;
-    retire(records_[id].worker);
-    if (records_[id].state == stage::leased)
+    workers_.retire(requests_[id].worker);
+    if (requests_[id].state == stage::leased)
       ++counts_.requeued;
     let_go(id, now, out);
   }
@@ -229,12 +150,11 @@ public:
   /// has bounced.
   void sent(std::uint64_t lease_id, time_point now, effects& out) {
     std::lock_guard guard{mutex_};
-    auto id = find(lease_id);
-    if (id == none)
+    auto id = requests_.find(lease_id);
+    if (id == no_index)
       return;
-    auto& x = records_[id];
-    x.sent = true;
-    if (workers_[x.worker].dead)
+    requests_[id].sent = true;
+    if (workers_[requests_[id].worker].dead)
       bury(id, now, out);
   }
 
@@ -243,13 +163,7 @@ public:
   /// A new incarnation is being started. Returns its number.
   std::uint64_t add_worker(std::string name) {
     std::lock_guard guard{mutex_};
-    auto at = free_worker();
-    auto& w = workers_[at];
-    w.name = std::move(name);
-    w.incarnation = ++incarnations_;
-    w.used = true;
-    by_incarnation_.emplace(w.incarnation, at);
-    return w.incarnation;
+    return workers_[workers_.add(std::move(name))].incarnation;
   }
 
   /// The incarnation can be given requests; older ones of the same name retire.
@@ -259,32 +173,29 @@ public:
                     std::shared_ptr<const evidence> proof, time_point now,
                     effects& out) {
     std::lock_guard guard{mutex_};
-    auto at = find_worker(incarnation);
-    if (at == none)
+    auto at = workers_.find(incarnation);
+    if (at == no_index)
       return false;
-    for (std::uint32_t i = 0; i < workers_.size(); ++i)
-      if (i != at && workers_[i].used && workers_[i].name == workers_[at].name
-          && workers_[i].incarnation < incarnation)
-        retire(i);
+    retire_predecessors(at);
     auto& w = workers_[at];
     w.handle = std::move(handle);
     w.capacity = capacity;
     w.proof = std::move(proof);
-    w.state = worker_state::ready;
     w.since = now;
-    enlist(at, now);
-    auto recovered = std::exchange(degraded_, false);
+    if (w.state == worker_state::starting)
+      w.state = worker_state::ready;
+    workers_.relist(at);
     last_error_.reset();
     out.wake = !waiting_.empty();
     changed_.notify_all();
-    return recovered;
+    return std::exchange(degraded_, false);
   }
 
   /// The incarnation is given nothing more; it finishes what it has.
   void worker_retiring(std::uint64_t incarnation) {
     std::lock_guard guard{mutex_};
-    if (auto at = find_worker(incarnation); at != none)
-      retire(at);
+    if (auto at = workers_.find(incarnation); at != no_index)
+      workers_.retire(at);
   }
 
   /// The incarnation is gone and nothing it was given can begin any more. What
@@ -293,24 +204,23 @@ public:
   void worker_died(std::uint64_t incarnation, const cause& why, time_point now,
                    effects& out) {
     std::lock_guard guard{mutex_};
-    auto at = find_worker(incarnation);
-    if (at == none)
+    auto at = workers_.find(incarnation);
+    if (at == no_index)
       return;
-    retire(at);
-    auto& w = workers_[at];
-    w.dead = true;
-    w.why = why;
     last_error_ = why;
-    by_incarnation_.erase(incarnation);
-    // From the newest to the oldest, because each goes to the queue's head.
-    for (auto id = w.leases.tail; id != none;) {
-      auto before = records_[id].prev;
-      if (w.proof || records_[id].sent)
-        bury(id, now, out);
-      id = before;
+    workers_[at].why = why;
+    workers_.bury(at);
+    if (workers_[at].leases.empty()) {
+      workers_.drop(at);
+    } else {
+      // From the newest to the oldest, because each goes to the queue's head.
+      for (auto id = workers_[at].leases.tail; id != no_index;) {
+        auto before = requests_[id].prev;
+        if (workers_[at].proof || requests_[id].sent)
+          bury(id, now, out);
+        id = before;
+      }
     }
-    if (w.leases.size == 0)
-      drop_worker(at);
     out.wake = out.wake || !waiting_.empty();
     changed_.notify_all();
   }
@@ -318,12 +228,7 @@ public:
   /// A command of the adapter: only these are remembered by name.
   void declare(std::string_view command, bool idempotent) {
     std::lock_guard guard{mutex_};
-    auto i = kind_names_.find(command);
-    if (i == kind_names_.end()) {
-      i = kind_names_.emplace(std::string{command}, kinds_.size()).first;
-      kinds_.emplace_back();
-    }
-    kinds_[i->second].idempotent = idempotent;
+    commands_.declare(command, idempotent);
   }
 
   // -- time -------------------------------------------------------------------
@@ -332,10 +237,10 @@ public:
   void expire(time_point now, effects& out) {
     std::lock_guard guard{mutex_};
     pending_tick_.reset();
-    wheel_.advance(floor_tick(now),
+    wheel_.advance(tick_of(now),
                    [&](std::uint32_t id) { expired(id, now, out); });
     request_tick(out);
-    notify_if_empty();
+    tell_if_empty();
   }
 
   /// Asks for the next tick again: the one that was pending is lost.
@@ -352,14 +257,13 @@ public:
     std::lock_guard guard{mutex_};
     while (!waiting_.empty()) {
       auto id = waiting_.head;
-      auto target = pick(records_[id].kind, now);
-      if (target == none)
+      auto target = pick(requests_[id].kind, now);
+      if (target == no_index)
         return false;
       if (limit-- == 0)
         return true;
       take_from_queue(id);
       lease(id, target, now, out);
-      arm(id, out);
     }
     return false;
   }
@@ -372,7 +276,7 @@ public:
     if (!last_error_)
       last_error_ = why;
     changed_.notify_all();
-    if (degraded_ || closing_ || ready_workers() > 0)
+    if (degraded_ || closing_ || workers_.ready() > 0)
       return false;
     degraded_ = true;
     settle_waiting(pool_errc::pool_degraded, last_error_, out);
@@ -383,6 +287,7 @@ public:
   void drain() {
     std::lock_guard guard{mutex_};
     closing_ = true;
+    changed_.notify_all();
   }
 
   /// Settles everything that is left. For the end, when no worker lives.
@@ -390,34 +295,32 @@ public:
     std::lock_guard guard{mutex_};
     closing_ = true;
     settle_waiting(pool_errc::shutting_down, std::nullopt, out);
-    for (auto& w : workers_)
-      while (w.leases.head != none) {
-        auto id = w.leases.head;
-        if (records_[id].state != stage::cancelling) {
-          ++counts_.failed;
+    for (std::uint32_t at = 0; at < workers_.size(); ++at)
+      while (!workers_[at].leases.empty()) {
+        auto id = workers_[at].leases.head;
+        if (requests_[id].state == stage::leased)
           settle(id, pool_errc::shutting_down, true, std::nullopt, out);
-        }
         release(id, now);
         forget(id);
       }
     changed_.notify_all();
   }
 
-  /// Blocks until nothing waits or runs, at most until `limit` on the steady
-  /// clock. False: something still does.
+  /// Blocks until nothing waits or runs, at most until `limit`. False:
+  /// something still does.
   bool wait_until_empty(time_point limit) {
     std::unique_lock guard{mutex_};
-    return changed_.wait_until(guard, limit, [&] { return active() == 0; });
+    return changed_.wait_until(guard, limit, [&] { return empty(); });
   }
 
   /// Blocks until `count` workers are ready, the pool is degraded or closing,
-  /// at most until `limit` on the steady clock. True: they are ready.
+  /// at most until `limit`. True: they are ready.
   bool wait_until_ready(std::size_t count, time_point limit) {
     std::unique_lock guard{mutex_};
     changed_.wait_until(guard, limit, [&] {
-      return ready_workers() >= count || degraded_ || closing_;
+      return workers_.ready() >= count || degraded_ || closing_;
     });
-    return ready_workers() >= count;
+    return workers_.ready() >= count;
   }
 
   /// Why the pool is degraded: how its last worker ended.
@@ -458,241 +361,28 @@ public:
   }
 
 private:
-  static constexpr std::uint32_t none = ~std::uint32_t{0};
-  static constexpr unsigned index_bits = 24;
-  static constexpr std::uint32_t max_records = 1u << index_bits;
-  // Half of what the ring of a progress page remembers.
-  static constexpr std::uint32_t max_in_pipe = 128;
+  using slot = worker_slot<Traits>;
 
-  enum class stage : std::uint8_t {
-    free,
-    waiting,
-    leased,
-    cancelling, // has its outcome, but the worker has not let go of it
-  };
+  // -- requests ---------------------------------------------------------------
 
-  /// One request. Lives in a slab; its index is also the number of its timer.
-  struct record {
-    request what{};
-    caller_key caller = nullptr;
-    request_key key;
-    std::uint64_t serial = 0;
-    std::uint64_t generation = 0; // changes with each lease
-    std::uint64_t bytes = 0;
-    time_point deadline;
-    time_point queue_deadline;
-    nanoseconds cost{0}; // what it adds to the work in its worker's pipe
-    std::uint32_t kind = 0;
-    std::uint32_t worker = none;
-    std::uint32_t deaths = 0;
-    stage state = stage::free;
-    bool sent = false;
-    std::optional<bool> idempotent;
-    // neighbours in the queue or among the worker's leases
-    std::uint32_t next = none;
-    std::uint32_t prev = none;
-    // neighbours among the caller's requests
-    std::uint32_t caller_next = none;
-    std::uint32_t caller_prev = none;
-  };
-
-  /// A doubly linked list through records.
-  struct chain {
-    std::uint32_t head = none;
-    std::uint32_t tail = none;
-    std::uint64_t size = 0;
-
-    bool empty() const noexcept { return head == none; }
-
-    void push_back(std::vector<record>& xs, std::uint32_t id) {
-      xs[id].prev = tail;
-      xs[id].next = none;
-      (tail == none ? head : xs[tail].next) = id;
-      tail = id;
-      ++size;
-    }
-
-    void push_front(std::vector<record>& xs, std::uint32_t id) {
-      xs[id].next = head;
-      xs[id].prev = none;
-      (head == none ? tail : xs[head].prev) = id;
-      head = id;
-      ++size;
-    }
-
-    void remove(std::vector<record>& xs, std::uint32_t id) {
-      auto& x = xs[id];
-      (x.prev == none ? head : xs[x.prev].next) = x.next;
-      (x.next == none ? tail : xs[x.next].prev) = x.prev;
-      x.next = x.prev = none;
-      --size;
-    }
-  };
-
-  struct worker_slot {
-    std::string name;
-    std::uint64_t incarnation = 0;
-    worker handle{};
-    std::shared_ptr<const evidence> proof;
-    std::optional<cause> why;
-    chain leases; // oldest first
-    worker_state state = worker_state::starting;
-    std::uint32_t capacity = 1;
-    std::uint64_t requests = 0;
-    nanoseconds work{0};    // what lies in its pipe, estimated
-    time_point since;       // ready since
-    time_point front_since; // when the oldest lease can have begun
-    bool used = false;
-    bool dead = false;
-    bool listed = false; // in idle_ or roomy_
-    std::uint32_t next = none;
-    std::uint32_t prev = none;
-    bool idle = false; // which of the two
-  };
-
-  /// A doubly linked list through workers.
-  struct roster {
-    std::uint32_t head = none;
-    std::uint32_t tail = none;
-  };
-
-  struct kind_entry {
-    service_estimate estimate;
-    bool idempotent = false;
-  };
-
-  struct caller_entry {
-    std::uint32_t head = none;
-  };
-
-  struct key_hash {
-    std::size_t operator()(const request_key& x) const noexcept {
-      return static_cast<std::size_t>((x.origin ^ x.number)
-                                      * 0x9E3779B97F4A7C15ull);
-    }
-  };
-
-  // -- records ----------------------------------------------------------------
+  pool_errc refusal_of(const submission& x, time_point now) const {
+    if (closing_)
+      return pool_errc::shutting_down;
+    if (degraded_)
+      return pool_errc::pool_degraded;
+    if (x.deadline <= now || x.queue_deadline <= now)
+      return pool_errc::wait_timeout;
+    return pool_errc::none;
+  }
 
   bool fits(const submission& x) const {
     return waiting_.size < limits_.queue_size
            && waiting_bytes_ + x.bytes <= limits_.queue_bytes
-           && (!free_records_.empty() || records_.size() < max_records);
+           && !requests_.full();
   }
-
-  std::uint32_t admit(submission x, std::uint32_t kind, effects& out) {
-    std::uint32_t id;
-    if (free_records_.empty()) {
-      id = static_cast<std::uint32_t>(records_.size());
-      records_.emplace_back();
-    } else {
-      id = free_records_.back();
-      free_records_.pop_back();
-    }
-    auto& r = records_[id];
-    r.what = std::move(x.what);
-    r.caller = x.caller;
-    r.key = x.key;
-    r.serial = ++serials_;
-    r.bytes = x.bytes;
-    r.deadline = x.deadline;
-    r.queue_deadline = x.queue_deadline;
-    r.kind = kind;
-    r.deaths = 0;
-    r.idempotent = x.idempotent;
-    r.state = stage::waiting;
-    if (r.caller) {
-      auto [i, fresh] = callers_.try_emplace(r.caller);
-      if (fresh)
-        out.watch = r.caller;
-      r.caller_prev = none;
-      r.caller_next = i->second.head;
-      if (r.caller_next != none)
-        records_[r.caller_next].caller_prev = id;
-      i->second.head = id;
-    }
-    if (r.key.number != 0 && !by_key_.emplace(r.key, id).second)
-      r.key = {}; // the name is taken: this one cannot be cancelled by it
-    return id;
-  }
-
-  // The request has its outcome: neither caller nor name lead to it any more.
-  void detach(std::uint32_t id) {
-    auto& r = records_[id];
-    if (r.caller) {
-      if (r.caller_prev != none)
-        records_[r.caller_prev].caller_next = r.caller_next;
-      else if (auto i = callers_.find(r.caller); i != callers_.end())
-        i->second.head = r.caller_next;
-      if (r.caller_next != none)
-        records_[r.caller_next].caller_prev = r.caller_prev;
-      r.caller = nullptr;
-      r.caller_next = r.caller_prev = none;
-    }
-    if (r.key.number != 0) {
-      by_key_.erase(r.key);
-      r.key = {};
-    }
-  }
-
-  void forget(std::uint32_t id) {
-    detach(id);
-    wheel_.disarm(id);
-    auto& r = records_[id];
-    r.what = request{};
-    r.state = stage::free;
-    r.worker = none;
-    free_records_.push_back(id);
-  }
-
-  std::uint64_t lease_id(std::uint32_t id) const {
-    return (records_[id].generation << index_bits) | id;
-  }
-
-  std::uint32_t find(std::uint64_t lease) const {
-    auto id = static_cast<std::uint32_t>(lease & (max_records - 1));
-    if (id >= records_.size() || records_[id].generation != lease >> index_bits
-        || records_[id].worker == none)
-      return none;
-    return id;
-  }
-
-  std::uint64_t active() const {
-    auto result = waiting_.size;
-    for (auto& w : workers_)
-      if (w.used) {
-        auto [running, ahead] = load_of(w);
-        result += running + ahead;
-      }
-    return result;
-  }
-
-  void notify_if_empty() {
-    if (closing_ && active() == 0)
-      changed_.notify_all();
-  }
-
-  // -- the queue --------------------------------------------------------------
-
-  void take_from_queue(std::uint32_t id) {
-    waiting_.remove(records_, id);
-    waiting_bytes_ -= records_[id].bytes;
-  }
-
-  void settle_waiting(pool_errc code, const std::optional<cause>& why,
-                      effects& out) {
-    while (!waiting_.empty()) {
-      auto id = waiting_.head;
-      take_from_queue(id);
-      ++counts_.failed;
-      settle(id, code, false, why, out);
-      forget(id);
-    }
-  }
-
-  // -- outcomes ---------------------------------------------------------------
 
   void refuse(submission x, pool_errc code, effects& out) {
+    ++counts_.refused;
     settlement s;
     s.who = std::move(x.what);
     s.code = code;
@@ -701,9 +391,69 @@ private:
     out.settlements.push_back(std::move(s));
   }
 
+  std::uint32_t admit(submission x, std::uint32_t kind, effects& out) {
+    request_record<request> r;
+    r.what = std::move(x.what);
+    r.caller = x.caller;
+    r.key = x.key;
+    r.bytes = x.bytes;
+    r.deadline = x.deadline;
+    r.queue_deadline = x.queue_deadline;
+    r.kind = kind;
+    r.idempotent = x.idempotent;
+    auto [id, fresh] = requests_.admit(std::move(r));
+    if (fresh)
+      out.watch = x.caller;
+    return id;
+  }
+
+  void forget(std::uint32_t id) {
+    wheel_.disarm(id);
+    requests_.forget(id);
+  }
+
+  // -- the queue --------------------------------------------------------------
+
+  void take_from_queue(std::uint32_t id) {
+    waiting_.remove(requests_.records(), id);
+    waiting_bytes_ -= requests_[id].bytes;
+  }
+
+  void settle_waiting(pool_errc code, const std::optional<cause>& why,
+                      effects& out) {
+    while (!waiting_.empty()) {
+      auto id = waiting_.head;
+      take_from_queue(id);
+      settle(id, code, false, why, out);
+      forget(id);
+    }
+  }
+
+  // Whether nothing waits and nothing runs. What was given up but still
+  // occupies a worker does not count.
+  bool empty() const {
+    if (!waiting_.empty())
+      return false;
+    for (auto& w : workers_) {
+      auto [running, ahead] = load_of(w);
+      if (running + ahead != 0)
+        return false;
+    }
+    return true;
+  }
+
+  void tell_if_empty() {
+    if (closing_ && empty())
+      changed_.notify_all();
+  }
+
+  // -- outcomes ---------------------------------------------------------------
+
+  // Counts an outcome that is not a worker's answer and has it told.
   void settle(std::uint32_t id, pool_errc code, bool begun,
               const std::optional<cause>& why, effects& out) {
-    auto& r = records_[id];
+    ++(code == pool_errc::cancelled ? counts_.cancelled : counts_.failed);
+    auto& r = requests_[id];
     settlement s;
     s.who = std::move(r.what);
     s.code = code;
@@ -711,7 +461,7 @@ private:
     s.begun = begun;
     s.deaths = r.deaths;
     s.why = why;
-    if (r.worker != none) {
+    if (r.worker != no_index) {
       s.worker = workers_[r.worker].name;
       s.incarnation = workers_[r.worker].incarnation;
     }
@@ -722,79 +472,103 @@ private:
   // that lies with a worker stays with it until the worker lets go of it.
   void withdraw(std::uint32_t id, pool_errc code, bool answer, time_point now,
                 effects& out) {
-    auto& r = records_[id];
+    auto& r = requests_[id];
     auto was_leased = r.state == stage::leased;
-    if (r.state == stage::waiting)
+    if (!was_leased)
       take_from_queue(id);
-    ++(code == pool_errc::cancelled ? counts_.cancelled : counts_.failed);
     if (answer)
       settle(id, code, was_leased && may_have_begun(id), std::nullopt, out);
+    else
+      ++counts_.cancelled;
     if (!was_leased) {
       forget(id);
     } else {
-      detach(id);
+      requests_.detach(id);
       r.state = stage::cancelling;
       r.what = request{};
-      out.cancellations.push_back({workers_[r.worker].handle, lease_id(id)});
+      out.cancellations.push_back(
+          {workers_[r.worker].handle, requests_.lease_of(id)});
       r.deadline = now + limits_.cancel_grace;
       arm(id, out);
     }
-    notify_if_empty();
+    tell_if_empty();
   }
 
   bool may_have_begun(std::uint32_t id) const {
-    auto& r = records_[id];
-    auto& w = workers_[r.worker];
-    return !w.proof || w.proof->begun(lease_id(id));
+    auto& proof = workers_[requests_[id].worker].proof;
+    return !proof || proof->begun(requests_.lease_of(id));
   }
 
   // -- leases -----------------------------------------------------------------
 
-  void lease(std::uint32_t id, std::uint32_t at, time_point now, effects& out) {
-    auto& r = records_[id];
+  // An idle worker, or one to which a command of this kind may be sent ahead.
+  std::uint32_t pick(std::uint32_t kind, time_point now) {
+    auto at = workers_.idle();
+    if (at != no_index)
+      return at;
+    at = workers_.roomy();
+    if (at == no_index || takes(at, kind, now))
+      return at;
+    if (workers_.stalled(workers_[at], now))
+      workers_.skip(at);
+    return no_index;
+  }
+
+  bool takes(std::uint32_t at, std::uint32_t kind, time_point now) const {
     auto& w = workers_[at];
-    ++r.generation;
+    if (w.state != worker_state::ready)
+      return false;
+    auto& estimate = commands_[kind].estimate;
+    return w.leases.size < w.capacity
+           || (estimate.known()
+               && workers_.has_room_for(w, estimate.value(), now));
+  }
+
+  void lease(std::uint32_t id, std::uint32_t at, time_point now, effects& out) {
+    auto& r = requests_[id];
+    auto& w = workers_[at];
+    requests_.renew(id);
     r.state = stage::leased;
     r.worker = at;
     r.sent = false;
-    auto& estimate = kinds_[r.kind].estimate;
+    auto& estimate = commands_[r.kind].estimate;
     r.cost = estimate.known() ? estimate.value() : unknown_cost;
     w.work += r.cost;
     if (w.leases.empty())
       w.front_since = now;
-    w.leases.push_back(records_, id);
-    relist(at, now);
-    out.assignments.push_back({w.handle, lease_id(id), r.what, !w.proof});
+    w.leases.push_back(requests_.records(), id);
+    workers_.relist(at);
+    out.assignments.push_back(
+        {w.handle, requests_.lease_of(id), r.what, !w.proof});
+    arm(id, out);
   }
 
   // Takes a lease from its worker; the record lives on.
   void release(std::uint32_t id, time_point now) {
-    auto& r = records_[id];
+    auto& r = requests_[id];
     auto& w = workers_[r.worker];
-    w.leases.remove(records_, id);
+    w.leases.remove(requests_.records(), id);
     w.work -= r.cost;
     w.front_since = now;
-    if (w.dead && w.leases.size == 0)
-      drop_worker(r.worker);
+    if (w.dead && w.leases.empty())
+      workers_.drop(r.worker);
     else
-      relist(r.worker, now);
-    if (r.state == stage::leased)
-      wheel_.disarm(id);
-    ++r.generation; // what still names the old lease is stale from here on
+      workers_.relist(r.worker);
+    requests_.renew(id); // what still names the lease is stale from here on
   }
 
   // Takes a request from a worker that will not answer it: back to the head of
   // the queue, unless it has its outcome already.
   void let_go(std::uint32_t id, time_point now, effects& out) {
-    auto& r = records_[id];
+    auto& r = requests_[id];
     release(id, now);
     if (r.state == stage::cancelling) {
       forget(id);
       return;
     }
     r.state = stage::waiting;
-    r.worker = none;
-    waiting_.push_front(records_, id);
+    r.worker = no_index;
+    waiting_.push_front(requests_.records(), id);
     waiting_bytes_ += r.bytes;
     arm(id, out);
     out.wake = true;
@@ -802,13 +576,11 @@ private:
 
   // What a dead worker leaves of one lease.
   void bury(std::uint32_t id, time_point now, effects& out) {
-    auto& r = records_[id];
-    auto at = r.worker;
+    auto& r = requests_[id];
     auto begun = may_have_begun(id);
-    auto why = workers_[at].why;
     if (begun)
       ++r.deaths;
-    auto again = r.idempotent.value_or(kinds_[r.kind].idempotent);
+    auto again = r.idempotent.value_or(commands_[r.kind].idempotent);
     if (r.state == stage::cancelling || !begun
         || (again && r.deaths < limits_.poison_after)) {
       if (r.state == stage::leased)
@@ -816,164 +588,63 @@ private:
       let_go(id, now, out);
       return;
     }
-    ++counts_.failed;
-    settle(id, again ? pool_errc::poisoned : pool_errc::worker_died, true, why,
-           out);
+    settle(id, again ? pool_errc::poisoned : pool_errc::worker_died, true,
+           workers_[r.worker].why, out);
     release(id, now);
     forget(id);
-    notify_if_empty();
+    tell_if_empty();
   }
 
   // Gives a worker that has just answered more to do.
   void feed(std::uint32_t at, time_point now, effects& out) {
     while (!waiting_.empty()) {
       auto id = waiting_.head;
-      if (!workers_[at].used || !takes(at, records_[id].kind, now))
+      if (!takes(at, requests_[id].kind, now))
         return;
       take_from_queue(id);
       lease(id, at, now, out);
-      arm(id, out);
     }
   }
 
   // -- workers ----------------------------------------------------------------
 
-  // {running, sent ahead}; a request that was given up still occupies its
+  void retire_predecessors(std::uint32_t at) {
+    for (std::uint32_t i = 0; i < workers_.size(); ++i)
+      if (workers_[i].used && workers_[i].name == workers_[at].name
+          && workers_[i].incarnation < workers_[at].incarnation)
+        workers_.retire(i);
+  }
+
+  // {running, sent ahead}. A request that was given up still occupies its
   // worker, but is in the books no more.
-  std::pair<std::uint64_t, std::uint64_t> load_of(const worker_slot& w) const {
+  std::pair<std::uint64_t, std::uint64_t> load_of(const slot& w) const {
     std::uint64_t running = 0;
     std::uint64_t ahead = 0;
     std::uint32_t position = 0;
-    for (auto id = w.leases.head; id != none; id = records_[id].next) {
-      if (records_[id].state == stage::leased)
+    for (auto id = w.leases.head; id != no_index; id = requests_[id].next) {
+      if (requests_[id].state == stage::leased)
         ++(position < w.capacity ? running : ahead);
       ++position;
     }
     return {running, ahead};
   }
 
-  bool takes(std::uint32_t at, std::uint32_t kind, time_point now) const {
-    auto& w = workers_[at];
-    if (w.state != worker_state::ready)
-      return false;
-    if (w.leases.size < w.capacity)
-      return true;
-    auto& estimate = kinds_[kind].estimate;
-    return has_room(w) && estimate.known()
-           && w.work + estimate.value() <= limits_.prefetch * w.capacity
-           && now - w.front_since <= limits_.prefetch;
-  }
-
-  // Whether anything at all could be sent ahead to it.
-  bool has_room(const worker_slot& w) const {
-    return w.proof && w.work < limits_.prefetch * w.capacity
-           && w.leases.size < max_in_pipe;
-  }
-
-  std::uint32_t pick(std::uint32_t kind, time_point now) {
-    if (idle_.head != none)
-      return idle_.head;
-    if (roomy_.head == none)
-      return none;
-    auto at = roomy_.head;
-    delist(at);
-    if (takes(at, kind, now)) {
-      enlist(at, now); // at the end: the next one takes the next request
-      return at;
-    }
-    if (now - workers_[at].front_since <= limits_.prefetch)
-      enlist(at, now);
-    return none;
-  }
-
-  // Keeps a worker in the list that fits it: idle, roomy or none.
-  void relist(std::uint32_t at, time_point now) {
-    auto& w = workers_[at];
-    auto idle = w.leases.size < w.capacity;
-    auto wanted =
-        w.state == worker_state::ready && !w.dead && (idle || has_room(w));
-    if (w.listed && (!wanted || w.idle != idle))
-      delist(at);
-    if (wanted && !w.listed)
-      enlist(at, now);
-  }
-
-  void enlist(std::uint32_t at, time_point) {
-    auto& w = workers_[at];
-    w.idle = w.leases.size < w.capacity;
-    auto& list = w.idle ? idle_ : roomy_;
-    w.listed = true;
-    if (w.idle) { // the one that worked last has the warmest caches
-      w.prev = none;
-      w.next = list.head;
-      (list.head == none ? list.tail : workers_[list.head].prev) = at;
-      list.head = at;
-    } else {
-      w.next = none;
-      w.prev = list.tail;
-      (list.tail == none ? list.head : workers_[list.tail].next) = at;
-      list.tail = at;
-    }
-  }
-
-  void delist(std::uint32_t at) {
-    auto& w = workers_[at];
-    auto& list = w.idle ? idle_ : roomy_;
-    (w.prev == none ? list.head : workers_[w.prev].next) = w.next;
-    (w.next == none ? list.tail : workers_[w.next].prev) = w.prev;
-    w.next = w.prev = none;
-    w.listed = false;
-  }
-
-  void retire(std::uint32_t at) {
-    auto& w = workers_[at];
-    if (w.listed)
-      delist(at);
-    if (w.state == worker_state::ready || w.state == worker_state::starting)
-      w.state = worker_state::retiring;
-  }
-
-  std::uint32_t free_worker() {
-    for (std::uint32_t i = 0; i < workers_.size(); ++i)
-      if (!workers_[i].used)
-        return i;
-    workers_.emplace_back();
-    return static_cast<std::uint32_t>(workers_.size() - 1);
-  }
-
-  void drop_worker(std::uint32_t at) {
-    if (workers_[at].listed)
-      delist(at);
-    workers_[at] = worker_slot{};
-  }
-
-  std::uint32_t find_worker(std::uint64_t incarnation) const {
-    auto i = by_incarnation_.find(incarnation);
-    return i == by_incarnation_.end() ? none : i->second;
-  }
-
-  std::size_t ready_workers() const {
-    std::size_t result = 0;
-    for (auto& w : workers_)
-      if (w.used && w.state == worker_state::ready)
-        ++result;
-    return result;
-  }
-
-  std::uint32_t kind_of(std::string_view command) const {
-    auto i = kind_names_.find(command);
-    return i == kind_names_.end() ? 0 : i->second;
+  void expel(std::uint32_t at, effects& out) {
+    workers_.retire(at);
+    workers_[at].state = worker_state::expelled;
+    ++counts_.expelled;
+    out.expulsions.push_back(workers_[at].handle);
   }
 
   // -- time -------------------------------------------------------------------
 
   using milliseconds = std::chrono::milliseconds;
 
-  timer_wheel::tick floor_tick(time_point t) const {
-    return t <= epoch_
-               ? 0
-               : static_cast<timer_wheel::tick>(
-                   std::chrono::floor<milliseconds>(t - epoch_).count());
+  timer_wheel::tick tick_of(time_point t) const {
+    if (t <= epoch_)
+      return 0;
+    return static_cast<timer_wheel::tick>(
+        std::chrono::floor<milliseconds>(t - epoch_).count());
   }
 
   time_point time_of(timer_wheel::tick x) const {
@@ -981,7 +652,7 @@ private:
   }
 
   void arm(std::uint32_t id, effects& out) {
-    auto& r = records_[id];
+    auto& r = requests_[id];
     auto when = r.deadline;
     if (r.state == stage::waiting && r.queue_deadline < when)
       when = r.queue_deadline;
@@ -990,20 +661,23 @@ private:
       return;
     }
     // Rounded up: nothing expires before its time.
-    auto tick = floor_tick(when) + 1;
+    auto tick = tick_of(when) + 1;
     wheel_.arm(id, tick);
-    if (!pending_tick_ || time_of(tick) < *pending_tick_)
-      out.tick_at = pending_tick_ = time_of(tick);
+    ask_for(time_of(tick), out);
   }
 
   void request_tick(effects& out) {
-    auto next = wheel_.next();
-    if (next && (!pending_tick_ || time_of(*next) < *pending_tick_))
-      out.tick_at = pending_tick_ = time_of(*next);
+    if (auto next = wheel_.next())
+      ask_for(time_of(*next), out);
+  }
+
+  void ask_for(time_point tick, effects& out) {
+    if (!pending_tick_ || tick < *pending_tick_)
+      out.tick_at = pending_tick_ = tick;
   }
 
   void expired(std::uint32_t id, time_point now, effects& out) {
-    auto& r = records_[id];
+    auto& r = requests_[id];
     switch (r.state) {
       case stage::waiting:
         withdraw(id, pool_errc::wait_timeout, true, now, out);
@@ -1015,26 +689,18 @@ private:
         // One that has not begun lies behind another and will not begin; it
         // does no harm.
         if (may_have_begun(id)
-            && workers_[r.worker].state != worker_state::expelled) {
+            && workers_[r.worker].state != worker_state::expelled)
           expel(r.worker, out);
-        } else {
-          r.deadline = now + limits_.cancel_grace;
-          arm(id, out);
-        }
+        r.deadline = now + limits_.cancel_grace;
+        arm(id, out);
         break;
       case stage::free:
         break;
     }
   }
 
-  void expel(std::uint32_t at, effects& out) {
-    retire(at);
-    workers_[at].state = worker_state::expelled;
-    ++counts_.expelled;
-    out.expulsions.push_back(workers_[at].handle);
-  }
-
-  // An unknown command is taken to be long: nothing is sent behind it.
+  // A command of which nothing is known is taken to be long: nothing is sent
+  // behind it.
   static constexpr nanoseconds unknown_cost = std::chrono::hours(1);
 
   const core_limits limits_;
@@ -1044,27 +710,14 @@ private:
   std::condition_variable changed_;
 
   // All that follows is shared, under mutex_.
-  std::vector<record> records_;
-  std::vector<std::uint32_t> free_records_;
-  chain waiting_;
+  request_table<request> requests_;
+  worker_table<Traits> workers_;
+  command_table commands_;
+  index_list waiting_;
   std::uint64_t waiting_bytes_ = 0;
-  std::unordered_map<request_key, std::uint32_t, key_hash> by_key_;
-  std::unordered_map<caller_key, caller_entry> callers_;
-
-  std::vector<worker_slot> workers_;
-  std::unordered_map<std::uint64_t, std::uint32_t> by_incarnation_;
-  roster idle_;
-  roster roomy_;
-  std::uint64_t incarnations_ = 0;
-
-  std::vector<kind_entry> kinds_; // 0: a command that nobody declared
-  std::map<std::string, std::uint32_t, std::less<>> kind_names_;
-
   timer_wheel wheel_;
   std::optional<time_point> pending_tick_;
-
   books counts_; // waiting and running are counted when asked
-  std::uint64_t serials_ = 0;
   bool degraded_ = false;
   bool closing_ = false;
   std::optional<cause> last_error_;

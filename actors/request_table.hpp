@@ -1,0 +1,245 @@
+// The requests of a pool, and everything that leads to one: its lease, the name
+// its caller gave it, the caller itself.
+//
+// A slab: a request keeps its index until it is forgotten, and the index is
+// also the number of its timer. A lease id is (generation, index), so finding a
+// lease is one comparison, and an id of an earlier lease finds nothing.
+//
+// Threading: none of its own; part of the pool core, under its lock.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace charmer {
+
+/// Stands for "there is none" wherever an index is expected.
+inline constexpr std::uint32_t no_index = ~std::uint32_t{0};
+
+/// A name that the caller's side gave a request, to cancel it by. {0, 0}: none.
+struct request_key {
+  std::uint64_t origin = 0;
+  std::uint64_t number = 0;
+
+  friend bool operator==(const request_key&, const request_key&) = default;
+};
+
+/// Identity of a caller while it lives; nullptr: nobody waits for an answer.
+using caller_key = const void*;
+
+/// Where a request is in its life.
+enum class stage : std::uint8_t {
+  free,       ///< the record is not in use
+  waiting,    ///< in the queue
+  leased,     ///< given to a worker
+  cancelling, ///< has its outcome, but its worker has not let go of it
+};
+
+template <class Request>
+struct request_record {
+  using time_point = std::chrono::steady_clock::time_point;
+
+  Request what{};
+  caller_key caller = nullptr;
+  request_key key;
+  std::uint64_t serial = 0;     ///< counts the requests of the pool
+  std::uint64_t generation = 0; ///< changes with each lease
+  std::uint64_t bytes = 0;
+  time_point deadline;
+  time_point queue_deadline;
+  std::chrono::nanoseconds cost{0}; ///< its share of the work in the pipe
+  std::uint32_t kind = 0;           ///< which command
+  std::uint32_t worker = no_index;
+  std::uint32_t deaths = 0; ///< workers that died of it
+  stage state = stage::free;
+  bool sent = false; ///< is in its worker's mailbox
+  std::optional<bool> idempotent;
+  // neighbours in the queue or among its worker's leases
+  std::uint32_t next = no_index;
+  std::uint32_t prev = no_index;
+  // neighbours among its caller's requests
+  std::uint32_t caller_next = no_index;
+  std::uint32_t caller_prev = no_index;
+};
+
+/// A doubly linked list through the members `next` and `prev` of the elements
+/// of a vector.
+struct index_list {
+  std::uint32_t head = no_index;
+  std::uint32_t tail = no_index;
+  std::uint64_t size = 0;
+
+  bool empty() const noexcept { return head == no_index; }
+
+  template <class T>
+  void push_back(std::vector<T>& xs, std::uint32_t id) {
+    xs[id].prev = tail;
+    xs[id].next = no_index;
+    (tail == no_index ? head : xs[tail].next) = id;
+    tail = id;
+    ++size;
+  }
+
+  template <class T>
+  void push_front(std::vector<T>& xs, std::uint32_t id) {
+    xs[id].next = head;
+    xs[id].prev = no_index;
+    (head == no_index ? tail : xs[head].prev) = id;
+    head = id;
+    ++size;
+  }
+
+  template <class T>
+  void remove(std::vector<T>& xs, std::uint32_t id) {
+    auto& x = xs[id];
+    (x.prev == no_index ? head : xs[x.prev].next) = x.next;
+    (x.next == no_index ? tail : xs[x.next].prev) = x.prev;
+    x.next = x.prev = no_index;
+    --size;
+  }
+};
+
+template <class Request>
+class request_table {
+public:
+  using record = request_record<Request>;
+
+  record& operator[](std::uint32_t id) { return records_[id]; }
+  const record& operator[](std::uint32_t id) const { return records_[id]; }
+
+  /// For index_list.
+  std::vector<record>& records() noexcept { return records_; }
+
+  bool full() const noexcept {
+    return free_.empty() && records_.size() >= max_records;
+  }
+
+  /// Takes `x` in as a waiting request. REQUIRES: not full. The second value
+  /// tells that its caller was not known before.
+  std::pair<std::uint32_t, bool> admit(record x) {
+    auto id = take_free();
+    auto& r = records_[id];
+    x.generation = r.generation;
+    x.serial = ++serials_;
+    x.state = stage::waiting;
+    r = std::move(x);
+    auto fresh = r.caller != nullptr && link_caller(id);
+    if (r.key.number != 0 && !by_key_.emplace(r.key, id).second)
+      r.key = {}; // the name is taken: this one cannot be cancelled by it
+    return {id, fresh};
+  }
+
+  /// The request has its outcome: neither caller nor name lead to it any more.
+  void detach(std::uint32_t id) {
+    auto& r = records_[id];
+    if (r.caller)
+      unlink_caller(id);
+    if (r.key.number != 0) {
+      by_key_.erase(r.key);
+      r.key = {};
+    }
+  }
+
+  /// The record is free again.
+  void forget(std::uint32_t id) {
+    detach(id);
+    auto& r = records_[id];
+    r.what = Request{};
+    r.state = stage::free;
+    r.worker = no_index;
+    free_.push_back(id);
+  }
+
+  // -- leases -----------------------------------------------------------------
+
+  /// The id of its present lease.
+  std::uint64_t lease_of(std::uint32_t id) const {
+    return (records_[id].generation << index_bits) | id;
+  }
+
+  /// Makes every lease id that was given out for it stale.
+  void renew(std::uint32_t id) { ++records_[id].generation; }
+
+  /// The request with this lease, or no_index.
+  std::uint32_t find(std::uint64_t lease) const {
+    auto id = static_cast<std::uint32_t>(lease & (max_records - 1));
+    if (id >= records_.size() || records_[id].generation != lease >> index_bits
+        || records_[id].worker == no_index)
+      return no_index;
+    return id;
+  }
+
+  // -- names and callers ------------------------------------------------------
+
+  std::uint32_t find(const request_key& key) const {
+    auto i = by_key_.find(key);
+    return i == by_key_.end() ? no_index : i->second;
+  }
+
+  /// Some request of a caller, or no_index.
+  std::uint32_t first_of(caller_key who) const {
+    auto i = callers_.find(who);
+    return i == callers_.end() ? no_index : i->second;
+  }
+
+  /// The caller is gone. REQUIRES: none of its requests is left.
+  void forget_caller(caller_key who) { callers_.erase(who); }
+
+private:
+  static constexpr unsigned index_bits = 24;
+  static constexpr std::uint32_t max_records = 1u << index_bits;
+
+  struct key_hash {
+    std::size_t operator()(const request_key& x) const noexcept {
+      return static_cast<std::size_t>((x.origin ^ x.number)
+                                      * 0x9E3779B97F4A7C15ull);
+    }
+  };
+
+  std::uint32_t take_free() {
+    if (free_.empty()) {
+      records_.emplace_back();
+      return static_cast<std::uint32_t>(records_.size() - 1);
+    }
+    auto id = free_.back();
+    free_.pop_back();
+    return id;
+  }
+
+  bool link_caller(std::uint32_t id) {
+    auto& r = records_[id];
+    auto [i, fresh] = callers_.try_emplace(r.caller, no_index);
+    r.caller_prev = no_index;
+    r.caller_next = i->second;
+    if (r.caller_next != no_index)
+      records_[r.caller_next].caller_prev = id;
+    i->second = id;
+    return fresh;
+  }
+
+  void unlink_caller(std::uint32_t id) {
+    auto& r = records_[id];
+    if (r.caller_prev != no_index)
+      records_[r.caller_prev].caller_next = r.caller_next;
+    else
+      callers_[r.caller] = r.caller_next;
+    if (r.caller_next != no_index)
+      records_[r.caller_next].caller_prev = r.caller_prev;
+    r.caller = nullptr;
+    r.caller_next = r.caller_prev = no_index;
+  }
+
+  std::vector<record> records_;
+  std::vector<std::uint32_t> free_;
+  std::unordered_map<request_key, std::uint32_t, key_hash> by_key_;
+  // The first request of each; kept while the caller lives, because watching it
+  // anew would cost more.
+  std::unordered_map<caller_key, std::uint32_t> callers_;
+  std::uint64_t serials_ = 0;
+};
+
+} // namespace charmer

@@ -1,0 +1,199 @@
+// The workers of a pool, and which of them can be given a request.
+//
+// Two lists hold the candidates: the idle ones (the one that worked last comes
+// first, its caches are warm) and the roomy ones, which are busy but so quick
+// that a request may be sent ahead (each in its turn). So a worker is found in
+// constant time however many there are.
+//
+// Threading: none of its own; part of the pool core, under its lock.
+#pragma once
+
+#include "charmer/actors/books.hpp"
+#include "charmer/actors/request_table.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace charmer {
+
+/// One incarnation of a worker.
+template <class Traits>
+struct worker_slot {
+  using time_point = std::chrono::steady_clock::time_point;
+
+  std::string name;
+  std::uint64_t incarnation = 0;
+  typename Traits::worker handle{};
+  std::shared_ptr<const typename Traits::evidence> proof;
+  std::optional<typename Traits::cause> why; ///< it died
+  index_list leases;                         ///< oldest first
+  worker_state state = worker_state::starting;
+  std::uint32_t capacity = 1;
+  std::uint64_t requests = 0;       ///< answered
+  std::chrono::nanoseconds work{0}; ///< in its pipe, estimated
+  time_point since;                 ///< ready since
+  time_point front_since;           ///< when the oldest lease can have begun
+  bool used = false;
+  bool dead = false;
+  // its place in one of the lists of candidates
+  bool listed = false;
+  bool idle = false; ///< in which
+  std::uint32_t next = no_index;
+  std::uint32_t prev = no_index;
+};
+
+template <class Traits>
+class worker_table {
+public:
+  using slot = worker_slot<Traits>;
+
+  /// `prefetch`: how much work may lie in a pipe for each unit of capacity.
+  explicit worker_table(std::chrono::nanoseconds prefetch)
+      : prefetch_(prefetch) {
+    // nop
+  }
+
+  slot& operator[](std::uint32_t at) { return slots_[at]; }
+  const slot& operator[](std::uint32_t at) const { return slots_[at]; }
+
+  auto begin() const { return slots_.begin(); }
+  auto end() const { return slots_.end(); }
+  std::uint32_t size() const {
+    return static_cast<std::uint32_t>(slots_.size());
+  }
+
+  std::uint32_t add(std::string name) {
+    auto at = free_slot();
+    auto& w = slots_[at];
+    w.name = std::move(name);
+    w.incarnation = ++incarnations_;
+    w.used = true;
+    by_incarnation_.emplace(w.incarnation, at);
+    return at;
+  }
+
+  std::uint32_t find(std::uint64_t incarnation) const {
+    auto i = by_incarnation_.find(incarnation);
+    return i == by_incarnation_.end() ? no_index : i->second;
+  }
+
+  /// It is given nothing more.
+  void retire(std::uint32_t at) {
+    auto& w = slots_[at];
+    delist(at);
+    if (w.state == worker_state::ready || w.state == worker_state::starting)
+      w.state = worker_state::retiring;
+  }
+
+  /// Nothing leads to it any more but its leases.
+  void bury(std::uint32_t at) {
+    retire(at);
+    slots_[at].dead = true;
+    by_incarnation_.erase(slots_[at].incarnation);
+  }
+
+  void drop(std::uint32_t at) {
+    delist(at);
+    slots_[at] = slot{};
+  }
+
+  std::size_t ready() const {
+    std::size_t result = 0;
+    for (auto& w : slots_)
+      if (w.used && w.state == worker_state::ready)
+        ++result;
+    return result;
+  }
+
+  // -- candidates -------------------------------------------------------------
+
+  /// An idle worker, or no_index.
+  std::uint32_t idle() const { return idle_.head; }
+
+  /// A busy worker that has room, or no_index; the next call gives another.
+  std::uint32_t roomy() {
+    auto at = roomy_.head;
+    if (at != no_index) {
+      roomy_.remove(slots_, at);
+      roomy_.push_back(slots_, at);
+    }
+    return at;
+  }
+
+  /// Until it answers, it is no candidate.
+  void skip(std::uint32_t at) { delist(at); }
+
+  /// Puts a worker, whose leases have changed, into the list that fits it.
+  void relist(std::uint32_t at) {
+    auto& w = slots_[at];
+    auto idle = w.leases.size < w.capacity;
+    auto wanted =
+        w.state == worker_state::ready && !w.dead && (idle || has_room(w));
+    if (w.listed && (!wanted || w.idle != idle))
+      delist(at);
+    if (wanted && !w.listed)
+      enlist(at, idle);
+  }
+
+  /// Whether work of this length can be put into its pipe now.
+  bool has_room_for(const slot& w, std::chrono::nanoseconds work,
+                    typename slot::time_point now) const {
+    return has_room(w) && w.work + work <= prefetch_ * w.capacity
+           && now - w.front_since <= prefetch_;
+  }
+
+  bool stalled(const slot& w, typename slot::time_point now) const {
+    return now - w.front_since > prefetch_;
+  }
+
+private:
+  // Half of what the ring of a progress page remembers.
+  static constexpr std::uint32_t max_in_pipe = 128;
+
+  // Only of a worker that tells what it has begun can requests be taken back.
+  bool has_room(const slot& w) const {
+    return w.proof && w.work < prefetch_ * w.capacity
+           && w.leases.size < max_in_pipe;
+  }
+
+  void enlist(std::uint32_t at, bool idle) {
+    auto& w = slots_[at];
+    w.idle = idle;
+    w.listed = true;
+    if (idle)
+      idle_.push_front(slots_, at);
+    else
+      roomy_.push_back(slots_, at);
+  }
+
+  void delist(std::uint32_t at) {
+    auto& w = slots_[at];
+    if (!w.listed)
+      return;
+    (w.idle ? idle_ : roomy_).remove(slots_, at);
+    w.listed = false;
+  }
+
+  std::uint32_t free_slot() {
+    for (std::uint32_t i = 0; i < slots_.size(); ++i)
+      if (!slots_[i].used)
+        return i;
+    slots_.emplace_back();
+    return size() - 1;
+  }
+
+  const std::chrono::nanoseconds prefetch_;
+  std::vector<slot> slots_;
+  std::unordered_map<std::uint64_t, std::uint32_t> by_incarnation_;
+  index_list idle_;
+  index_list roomy_;
+  std::uint64_t incarnations_ = 0;
+};
+
+} // namespace charmer
