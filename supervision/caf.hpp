@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <string>
 #include <utility>
@@ -36,10 +37,14 @@ void urgent_cast(const Dest& dst, Ts&&... xs) {
   caf::anon_send<caf::message_priority::high>(dst, std::forward<Ts>(xs)...);
 }
 
-/// Sends to `self` after a delay. Cannot be cancelled: carry a generation.
+/// Sends to `self` after a delay, or now if there is none. Cannot be cancelled:
+/// carry a generation.
 template <class Self, class... Ts>
 void send_later(Self* self, timespan delay, Ts&&... xs) {
-  self->delayed_send(self, delay, std::forward<Ts>(xs)...);
+  if (delay > timespan{0})
+    self->delayed_send(self, delay, std::forward<Ts>(xs)...);
+  else
+    self->send(self, std::forward<Ts>(xs)...);
 }
 
 /// The state of a stateful actor.
@@ -53,6 +58,50 @@ auto& state_of(Self* self) {
 template <class Handle, class F>
 void on_exit(const Handle& x, F f) {
   caf::actor_cast<caf::abstract_actor*>(x)->attach_functor(std::move(f));
+}
+
+/// Whether `x` has ended, from any thread. What it sent when it ended may still
+/// be on its way.
+template <class Handle>
+bool has_ended(const Handle& x) {
+  return caf::actor_cast<caf::abstract_actor*>(x)->getf(
+      caf::abstract_actor::is_cleaned_up_flag);
+}
+
+/// Asks `x` to stop, ahead of what waits in its mailbox.
+template <class Handle>
+void ask_to_stop(const caf::actor_addr& asker, const Handle& x) {
+  urgent_cast(x, caf::exit_msg{asker, caf::exit_reason::user_shutdown});
+}
+
+/// Ends `x` at once. It cannot prevent that, except by never returning from a
+/// message.
+template <class Handle>
+void kill(const caf::actor_addr& killer, const Handle& x) {
+  urgent_cast(x, caf::exit_msg{killer, caf::exit_reason::kill});
+}
+
+/// Replaces the default handlers that print: messages that nobody expects are
+/// answered with sec::unexpected_message, errors and down messages without a
+/// handler are dropped, an exception ends the actor with
+/// exit_reason::unhandled_exception and its text.
+template <class Self>
+void replace_default_handlers(Self* self) {
+  self->set_default_handler(caf::drop);
+  self->set_error_handler([](caf::error&) {});
+  self->set_down_handler([](caf::down_msg&) {});
+  self->set_exception_handler([](std::exception_ptr& x) -> caf::error {
+    std::string text = "unknown exception";
+    try {
+      std::rethrow_exception(x);
+    } catch (const std::exception& e) {
+      text = e.what();
+    } catch (...) {
+    }
+    return caf::error{
+        static_cast<std::uint8_t>(caf::exit_reason::unhandled_exception),
+        caf::atom("exit"), caf::make_message(std::move(text))};
+  });
 }
 
 /// Text of an error, its context included.

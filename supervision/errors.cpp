@@ -13,6 +13,7 @@ constexpr std::array code_names{
     "not_found",
     "running",
     "restarting",
+    "not_running",
     "start_failed",
     "start_timeout",
     "invalid_spec",
@@ -21,6 +22,7 @@ constexpr std::array code_names{
     "planned_stop",
     "replaced",
     "unsupported",
+    "abandoned",
     "handler_failed",
 };
 

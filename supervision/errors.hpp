@@ -27,7 +27,8 @@ enum class supervision_errc : std::uint8_t {
   already_present,           ///< a child of that id is known and stopped
   not_found,                 ///< no child (or handler) of that name
   running,                   ///< only possible when the child is stopped
-  restarting,                ///< only possible when no restart is pending
+  restarting,                ///< only possible when no start is pending
+  not_running,               ///< only possible when the child is running
   start_failed,              ///< a child could not be started; see cause_of
   start_timeout,             ///< a child was not ready within its start_limit
   invalid_spec,              ///< the specification is wrong; see the text
@@ -38,6 +39,7 @@ enum class supervision_errc : std::uint8_t {
   planned_stop,
   replaced,       ///< superseded by another incarnation or request
   unsupported,    ///< this strategy or handler cannot do that
+  abandoned,      ///< was killed and is still not gone
   handler_failed, ///< a handler threw, or answered with an error
 };
 
@@ -63,6 +65,14 @@ caf::error make_error(supervision_errc code, std::string text = {},
 
 /// Makes the error that an actor quits with.
 caf::error make_error(supervision_errc code, exit_details said);
+
+/// Whether the code is this one.
+template <class Code>
+bool is(const caf::error& x, Code code) {
+  auto expected = caf::error{code};
+  return x && x.code() == expected.code()
+         && x.category() == expected.category();
+}
 
 /// What the error carries, or nothing.
 std::optional<exit_details> exit_details_of(const caf::error& x);

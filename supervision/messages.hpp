@@ -92,8 +92,10 @@ CAF_ADD_ATOM(charmer_supervision, charmer, count_children_atom, "su.count")
 CAF_ADD_ATOM(charmer_supervision, charmer, child_ready_atom, "su.ready")
 CAF_ADD_ATOM(charmer_supervision, charmer, child_failed_atom, "su.failed")
 CAF_ADD_ATOM(charmer_supervision, charmer, ready_atom, "su.isready")
-// a supervisor to itself: a start, a stop or a wait took its time
-CAF_ADD_ATOM(charmer_supervision, charmer, time_up_atom, "su.timeup")
+// a supervisor to itself: a start, a stop, a kill, a wait took its time
+CAF_ADD_ATOM(charmer_supervision, charmer, start_limit_atom, "su.startl")
+CAF_ADD_ATOM(charmer_supervision, charmer, stop_limit_atom, "su.stopl")
+CAF_ADD_ATOM(charmer_supervision, charmer, kill_grace_atom, "su.killg")
 CAF_ADD_ATOM(charmer_supervision, charmer, retry_atom, "su.retry")
 
 // to the event manager

@@ -1,0 +1,141 @@
+#include "charmer/supervision/event_hub.hpp"
+
+#include "charmer/supervision/event_queue.hpp"
+#include "charmer/supervision/handler_host.hpp"
+#include "charmer/supervision/messages.hpp"
+
+#include <utility>
+
+namespace charmer {
+
+event_hub::event_hub(caf::actor_system& system) : system_(system) {}
+
+event_hub::~event_hub() {
+  for (auto& [name, x] : handlers_)
+    cast(x.host, delete_handler_atom_v,
+         make_error(supervision_errc::shutting_down, "the hub is gone"));
+}
+
+void event_hub::notify(event x) {
+  notify(std::move(x), nullptr);
+}
+
+void event_hub::notify(event x, std::shared_ptr<const void> pending) {
+  if (x.wall == caf::timestamp{})
+    x.wall = caf::make_timestamp();
+  if (x.monotonic_ns == 0)
+    x.monotonic_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                         system_.clock().now().time_since_epoch())
+                         .count();
+  auto shared = std::make_shared<const event>(std::move(x));
+  std::vector<caf::actor> sleepers;
+  std::vector<std::string> overflowed;
+  {
+    std::lock_guard guard{mutex_};
+    for (auto& [name, handler] : handlers_) {
+      if (!handler.filter.matches(*shared))
+        continue;
+      auto what = handler.queue->push({shared, pending});
+      if (what == event_queue::pushed::wake)
+        sleepers.push_back(handler.host);
+      else if (what == event_queue::pushed::overflowed)
+        overflowed.push_back(name);
+    }
+  }
+  for (const auto& host : sleepers)
+    cast(host, wake_atom_v);
+  for (const auto& name : overflowed) {
+    // Ends: a queue overflows once until it was empty again.
+    event e{.name = std::string{event_name::handler_overflow},
+            .level = severity::warning,
+            .text = "handler '" + name + "' is too slow, its queue is full"};
+    e.set("handler", name);
+    notify(std::move(e));
+  }
+}
+
+caf::error event_hub::add(handler_spec x) {
+  if (auto mistake = validate(x))
+    return mistake;
+  auto taken = [&] {
+    return make_error(supervision_errc::already_present,
+                      "handler '" + x.name + "'");
+  };
+  {
+    std::lock_guard guard{mutex_};
+    if (handlers_.count(x.name) > 0)
+      return taken();
+  }
+  if (auto failure = prepare(x, caf::message{}))
+    return failure;
+  auto queue = std::make_shared<event_queue>(x.capacity);
+  auto spawn = [&] {
+    return x.blocking ? system_.spawn<caf::detached>(host_handler,
+                                                     weak_from_this(), x, queue)
+                      : system_.spawn(host_handler, weak_from_this(), x, queue);
+  };
+  std::lock_guard guard{mutex_};
+  if (handlers_.count(x.name) > 0)
+    return taken();
+  handlers_.emplace(x.name, entry{x.filter, queue, spawn()});
+  return {};
+}
+
+std::string event_hub::observe(std::function<void(const event&)> f,
+                               event_filter filter) {
+  auto name = "observer " + std::to_string(++observers_);
+  add({.name = name, .filter = std::move(filter), .on_event = std::move(f)});
+  return name;
+}
+
+bool event_hub::remove(const std::string& name, caf::error why) {
+  caf::actor host;
+  {
+    std::lock_guard guard{mutex_};
+    auto i = handlers_.find(name);
+    if (i == handlers_.end())
+      return false;
+    host = i->second.host;
+    handlers_.erase(i);
+  }
+  cast(host, delete_handler_atom_v, std::move(why));
+  return true;
+}
+
+std::vector<handler_info> event_hub::which() const {
+  std::vector<handler_info> result;
+  std::lock_guard guard{mutex_};
+  for (const auto& [name, x] : handlers_)
+    result.push_back({name, x.filter, x.queue->delivered(), x.queue->dropped(),
+                      x.queue->waiting()});
+  return result;
+}
+
+caf::actor event_hub::host(const std::string& name) const {
+  std::lock_guard guard{mutex_};
+  auto i = handlers_.find(name);
+  return i != handlers_.end() ? i->second.host : caf::actor{};
+}
+
+void event_hub::forget(const std::string& name, const event_queue* queue) {
+  std::lock_guard guard{mutex_};
+  auto i = handlers_.find(name);
+  if (i != handlers_.end() && i->second.queue.get() == queue)
+    handlers_.erase(i);
+}
+
+bool event_hub::rename(const std::string& name, const event_queue* queue,
+                       const handler_spec& successor) {
+  std::lock_guard guard{mutex_};
+  auto i = handlers_.find(name);
+  if (i == handlers_.end() || i->second.queue.get() != queue
+      || (successor.name != name && handlers_.count(successor.name) > 0))
+    return false;
+  auto x = std::move(i->second);
+  handlers_.erase(i);
+  x.filter = successor.filter;
+  handlers_.emplace(successor.name, std::move(x));
+  return true;
+}
+
+} // namespace charmer

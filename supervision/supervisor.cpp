@@ -1,0 +1,139 @@
+#include "charmer/supervision/supervisor.hpp"
+
+#include "charmer/supervision/supervisor_state.hpp"
+
+#include <unordered_set>
+
+namespace charmer {
+
+namespace {
+
+/// What is wrong, or an empty text.
+std::string mistake_in(const supervisor_spec& x) {
+  using namespace std::chrono_literals;
+  if (x.name.empty())
+    return "the name is empty";
+  if (x.intensity.intensity < 0)
+    return "the intensity is negative";
+  if (x.intensity.period <= 0s)
+    return "the period is not positive";
+  if (x.kill_grace < 0s)
+    return "kill_grace is negative";
+  if (x.stop_limit <= 0s)
+    return "the stop limit is not positive";
+  if (x.strategy == strategy::simple_one_for_one && x.children.size() != 1)
+    return "simple_one_for_one needs exactly one child, the template";
+  std::unordered_set<std::string> ids;
+  for (const auto& child : x.children) {
+    if (!ids.insert(child.id).second)
+      return "child '" + child.id + "': the id is there twice";
+    if (child.significant && x.auto_shutdown == auto_shutdown::never)
+      return "child '" + child.id + "': significant without auto_shutdown";
+  }
+  return {};
+}
+
+} // namespace
+
+caf::error validate(const supervisor_spec& x) {
+  if (auto mistake = mistake_in(x); !mistake.empty())
+    return make_error(supervision_errc::invalid_spec,
+                      "supervisor '" + x.name + "': " + mistake);
+  for (const auto& child : x.children)
+    if (auto mistake = validate(child))
+      return mistake;
+  return {};
+}
+
+caf::behavior supervisor(supervisor_actor* self, supervisor_spec spec,
+                         supervisor_parent parent) {
+  auto& state = state_of(self);
+  replace_default_handlers(self);
+  self->set_down_handler([self](caf::down_msg& x) {
+    state_of(self).child_down(x.source, x.reason);
+  });
+  self->set_exit_handler([self](caf::exit_msg& x) {
+    state_of(self).stop_requested(x.source, x.reason);
+  });
+  state.begin(std::move(spec), std::move(parent));
+  using string = const std::string&;
+  using handle = const caf::actor&;
+  using started_child = caf::result<caf::actor>;
+  using done = caf::result<void>;
+  return {
+      [&](start_child_atom, const child_spec& x) -> started_child {
+        return state.start_child(x);
+      },
+      [&](start_child_atom, const caf::message& arguments) -> started_child {
+        return state.start_from_template(arguments);
+      },
+      [&](terminate_child_atom, string id) -> done {
+        return state.terminate_child(id);
+      },
+      [&](terminate_child_atom, handle x) -> done {
+        return state.terminate_child(state.id_of(x));
+      },
+      [&](restart_child_atom, string id) -> started_child {
+        return state.restart_child(id);
+      },
+      [&](delete_child_atom, string id) -> done {
+        return state.delete_child(id);
+      },
+      [&](replace_child_atom, string id) -> started_child {
+        return state.replace_child(id);
+      },
+      [&](replace_child_atom, handle x) -> started_child {
+        return state.replace_child(state.id_of(x));
+      },
+      [&](which_children_atom) { return state.which_children(); },
+      [&](count_children_atom) { return state.count_children(); },
+      [&](ready_atom) -> done { return state.when_ready(); },
+      [&](child_ready_atom, std::uint64_t token) { state.child_ready(token); },
+      [&](child_failed_atom, std::uint64_t token, const caf::error& why) {
+        state.child_failed(token, why);
+      },
+      [&](retry_atom, std::uint64_t number, std::uint64_t generation) {
+        state.retry(number, generation);
+      },
+      [&](start_limit_atom, std::uint64_t token) {
+        state.start_time_up(token);
+      },
+      [&](stop_limit_atom, std::uint64_t token) {
+        if (token != 0)
+          state.stop_time_up(token);
+        else
+          state.whole_stop_time_up();
+      },
+      [&](kill_grace_atom, std::uint64_t token) { state.kill_time_up(token); },
+  };
+}
+
+caf::expected<caf::actor> start_supervisor(caf::actor_system& system,
+                                           supervisor_spec spec) {
+  if (auto mistake = validate(spec))
+    return mistake;
+  return system.spawn(supervisor, std::move(spec), supervisor_parent{});
+}
+
+child_spec supervisor_child(std::string id, supervisor_spec spec) {
+  spec.name = id;
+  auto line = std::make_shared<succession>();
+  auto start = [spec = std::move(spec),
+                line](const start_context& context) -> caf::expected<started> {
+    if (auto mistake = validate(spec))
+      return mistake;
+    auto own = spec;
+    // The path of the child ends with its name.
+    own.path_prefix =
+        context.path.substr(0, context.path.size() - spec.name.size() - 1);
+    auto self = context.self->spawn(
+        supervisor, std::move(own),
+        supervisor_parent{context.supervisor, context.token, line});
+    return started{.handle = self, .ready = false};
+  };
+  return {.id = std::move(id),
+          .start = std::move(start),
+          .type = child_type::supervisor};
+}
+
+} // namespace charmer

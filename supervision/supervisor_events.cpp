@@ -1,0 +1,92 @@
+#include "charmer/supervision/supervisor_state.hpp"
+
+namespace charmer {
+
+namespace {
+
+/// Whether it ended as it was asked to.
+bool ended_as_asked(bool killed, bool overdue, const caf::error& reason) {
+  if (overdue)
+    return false;
+  if (killed && is(reason, caf::exit_reason::kill))
+    return true;
+  auto kind = classify(reason);
+  return kind != exit_kind::abnormal;
+}
+
+} // namespace
+
+time_point supervisor_state::now() const {
+  return self_->clock().now();
+}
+
+event supervisor_state::describe(std::string_view name, severity level) const {
+  event e;
+  e.name = name;
+  e.level = level;
+  e.path = path_;
+  e.restarts = static_cast<std::uint32_t>(budget_.used(now()));
+  return e;
+}
+
+event supervisor_state::describe(std::string_view name, severity level,
+                                 const child& x) const {
+  auto e = describe(name, level);
+  e.child = x.id;
+  e.restarts = static_cast<std::uint32_t>(budget_of(x).used(now()));
+  e.attempt = x.attempt;
+  if (auto l = life_of(x.current))
+    e.actor_id = l->handle.id();
+  e.details = x.spec->details;
+  e.set("incarnation", x.incarnation);
+  return e;
+}
+
+/// Adds why, and what the actor said about it.
+void supervisor_state::explain(event& e, const caf::error& reason) const {
+  e.reason = reason;
+  if (auto said = exit_details_of(reason)) {
+    e.text = said->text;
+    for (auto& [key, value] : said->details)
+      e.set_json(key, value);
+  }
+  if (e.text.empty())
+    e.text = render(self_->system(), reason);
+}
+
+void supervisor_state::publish(event e) const {
+  if (spec_.events)
+    spec_.events->notify(std::move(e));
+}
+
+void supervisor_state::report_end(const child* x, const life& l,
+                                  const caf::error& reason) {
+  auto by_itself = l.end == pressure::none;
+  if (by_itself && !l.ready && x)
+    return; // its start failed: that has an event of its own
+  auto name = event_name::child_terminated;
+  auto level = severity::info;
+  if (l.end == pressure::abandoned) {
+    name = event_name::child_abandoned;
+    level = severity::error;
+  } else if (!by_itself
+             && !ended_as_asked(l.end == pressure::killed, l.overdue, reason)) {
+    name = event_name::shutdown_error;
+    level = severity::error;
+  } else if (by_itself && l.spec
+             && is_failure(l.spec->restart, classify(reason))) {
+    level = severity::error;
+  }
+  auto e = x ? describe(name, level, *x) : describe(name, level);
+  e.child = l.id;
+  e.actor_id = l.handle.id();
+  if (l.ready)
+    e.uptime = now() - l.since;
+  e.set("incarnation", l.incarnation);
+  if (!x)
+    e.set("retired", true);
+  explain(e, reason);
+  publish(std::move(e));
+}
+
+} // namespace charmer

@@ -1,0 +1,144 @@
+#include "charmer/supervision/supervisor_state.hpp"
+
+#include <utility>
+
+namespace charmer {
+
+void supervisor_state::begin(supervisor_spec spec, supervisor_parent parent) {
+  spec_ = std::move(spec);
+  parent_ = std::move(parent);
+  path_ = spec_.path_prefix.empty() ? spec_.name
+                                    : spec_.path_prefix + '/' + spec_.name;
+  budget_ = restart_budget{spec_.intensity};
+  random_.seed(spec_.seed != 0 ? spec_.seed : std::random_device{}());
+  roster_ = std::make_shared<roster>();
+  on_exit(caf::actor_cast<caf::actor>(self_),
+          [left_behind = roster_] { left_behind->kill_all(); });
+  if (is_simple())
+    template_ = std::make_shared<const child_spec>(spec_.children.front());
+  plan_initial_start();
+}
+
+void supervisor_state::plan_initial_start() {
+  plan_ = plan{.what = purpose::initial_start, .everything = true};
+  if (parent_.succession) {
+    auto orphans = parent_.succession->succeed(
+        caf::actor_cast<caf::actor>(self_), roster_);
+    for (auto& orphan : orphans) {
+      auto token = ++last_token_;
+      enlist(token, {.id = "orphan", .handle = orphan, .since = now()});
+      dismiss(token, shutdown::brutal_kill());
+    }
+  }
+  if (!is_simple())
+    for (auto& spec : spec_.children) {
+      auto& x = add(std::make_shared<const child_spec>(std::move(spec)), false);
+      plan_->starts.push_back(x.number);
+    }
+  spec_.children.clear();
+  advance();
+}
+
+/// Does what can be done now. Called whenever something has begun or ended;
+/// calls from inside itself are left to its own loop.
+void supervisor_state::advance() {
+  if (advancing_)
+    return;
+  advancing_ = true;
+  for (;;) {
+    if (plan_ && step())
+      continue;
+    if (is_busy() || deferred_.empty())
+      break;
+    auto next = std::move(deferred_.front());
+    deferred_.pop_front();
+    next.act(std::move(next.answer));
+  }
+  advancing_ = false;
+}
+
+/// One step of the plan. False: there is something to wait for.
+bool supervisor_state::step() {
+  if (!stops_are_done())
+    return false;
+  auto all_down = lives_.size() == abandoned_;
+  if (plan_->everything && plan_->awaited == 0 && !all_down)
+    return false;
+  plan_->everything = false;
+  if (plan_->what == purpose::stop) {
+    finish_stop();
+    return false;
+  }
+  if (plan_->waiting)
+    return false;
+  if (std::exchange(plan_->later, false)) {
+    plan_->waiting = true;
+    send_later(self_, plan_->delay, retry_atom_v, std::uint64_t{0},
+               plan_generation_);
+    return true;
+  }
+  if (auto x = find(plan_->awaited); x && x->state == child_state::starting)
+    return false;
+  plan_->awaited = 0;
+  if (plan_->starts.empty()) {
+    plan_finished();
+    return true;
+  }
+  auto number = plan_->starts.front();
+  plan_->starts.pop_front();
+  if (auto x = find(number)) {
+    plan_->awaited = number;
+    start(*x, occasion::planned);
+  }
+  return true;
+}
+
+/// Whether the batches of the plan are down; begins the next one.
+bool supervisor_state::stops_are_done() {
+  while (plan_->stopping.empty()) {
+    if (plan_->stops.empty())
+      return true;
+    auto batch = std::move(plan_->stops.front());
+    plan_->stops.pop_front();
+    for (auto number : batch)
+      if (auto x = find(number); x && x->current != 0) {
+        plan_->stopping.insert(number);
+        x->state = child_state::stopping;
+        dismiss(x->current, x->spec->effective_stop());
+      }
+  }
+  return false;
+}
+
+void supervisor_state::plan_finished() {
+  plan_.reset();
+  if (std::exchange(ready_, true))
+    return;
+  publish(describe(event_name::supervisor_started, severity::info));
+  for (auto& answer : std::exchange(readiness_, {}))
+    answer.deliver(caf::unit);
+  if (parent_.supervisor)
+    cast(parent_.supervisor, child_ready_atom_v, parent_.token);
+  parent_ = {};
+}
+
+bool supervisor_state::is_stopping() const {
+  return plan_ && plan_->what == purpose::stop;
+}
+
+/// A plan that only waits for its time lets requests through.
+bool supervisor_state::is_busy() const {
+  return plan_ && !plan_->waiting;
+}
+
+/// Whether the plan would stop this child if it were not down already.
+bool supervisor_state::will_be_stopped(const child& x) const {
+  if (!plan_ || plan_->what == purpose::initial_start)
+    return false;
+  if (plan_->what == purpose::stop)
+    return true;
+  auto stopping = !plan_->stops.empty() || !plan_->stopping.empty();
+  return stopping && x.number >= plan_->first;
+}
+
+} // namespace charmer

@@ -1,0 +1,316 @@
+#include "charmer/supervision/supervisor_state.hpp"
+
+namespace charmer {
+
+namespace {
+
+caf::error refusal(supervision_errc code, const std::string& id) {
+  return make_error(code, "child '" + id + "'");
+}
+
+} // namespace
+
+// -- children -----------------------------------------------------------------
+
+supervisor_state::child&
+supervisor_state::add(std::shared_ptr<const child_spec> spec, bool dynamic) {
+  child x;
+  x.number = ++last_number_;
+  x.id = spec->id;
+  if (is_simple())
+    x.id += '#' + std::to_string(x.number);
+  if (spec->intensity)
+    x.budget = restart_budget{*spec->intensity};
+  x.spec = std::move(spec);
+  x.dynamic = dynamic;
+  numbers_.emplace(x.id, x.number);
+  return children_.emplace(x.number, std::move(x)).first->second;
+}
+
+void supervisor_state::remove(child& x) {
+  numbers_.erase(x.id);
+  children_.erase(x.number);
+}
+
+supervisor_state::child* supervisor_state::find(std::uint64_t number) {
+  auto i = children_.find(number);
+  return i != children_.end() ? &i->second : nullptr;
+}
+
+supervisor_state::child* supervisor_state::find(const std::string& id) {
+  auto i = numbers_.find(id);
+  return i != numbers_.end() ? find(i->second) : nullptr;
+}
+
+supervisor_state::life* supervisor_state::life_of(std::uint64_t token) {
+  auto i = lives_.find(token);
+  return i != lives_.end() ? &i->second : nullptr;
+}
+
+const supervisor_state::life*
+supervisor_state::life_of(std::uint64_t token) const {
+  auto i = lives_.find(token);
+  return i != lives_.end() ? &i->second : nullptr;
+}
+
+std::string supervisor_state::id_of(const caf::actor& handle) const {
+  auto i = tokens_.find(handle.address());
+  if (i == tokens_.end())
+    return {};
+  auto l = life_of(i->second);
+  return l && l->child != 0 ? l->id : std::string{};
+}
+
+const restart_budget& supervisor_state::budget_of(const child& x) const {
+  return x.budget ? *x.budget : budget_;
+}
+
+bool supervisor_state::is_simple() const {
+  return spec_.strategy == strategy::simple_one_for_one;
+}
+
+bool supervisor_state::is_group() const {
+  return spec_.strategy == strategy::one_for_all
+         || spec_.strategy == strategy::rest_for_one;
+}
+
+// -- queries ------------------------------------------------------------------
+
+child_info supervisor_state::info_of(const child& x) const {
+  child_info result;
+  result.id = x.id;
+  result.state = x.state;
+  result.type = x.spec->type;
+  result.incarnation = x.incarnation;
+  result.restarts = static_cast<std::uint32_t>(budget_of(x).used(now()));
+  if (auto l = life_of(x.current)) {
+    result.handle = l->handle;
+    result.incarnation = l->incarnation;
+    if (l->ready)
+      result.uptime = now() - l->since;
+  }
+  return result;
+}
+
+std::vector<child_info> supervisor_state::which_children() const {
+  std::vector<child_info> result;
+  result.reserve(children_.size());
+  for (const auto& [number, x] : children_)
+    result.push_back(info_of(x));
+  for (const auto& [token, l] : lives_) {
+    if (l.child != 0)
+      continue;
+    child_info x;
+    x.id = l.id;
+    x.type = l.spec ? l.spec->type : child_type::worker;
+    x.state = l.end == pressure::abandoned ? child_state::abandoned
+                                           : child_state::retiring;
+    x.handle = l.handle;
+    x.incarnation = l.incarnation;
+    result.push_back(std::move(x));
+  }
+  return result;
+}
+
+child_counts supervisor_state::count_children() const {
+  child_counts result;
+  for (const auto& [number, x] : children_) {
+    ++result.specs;
+    if (x.current != 0)
+      ++result.active;
+    if (x.spec->type == child_type::supervisor)
+      ++result.supervisors;
+    else
+      ++result.workers;
+  }
+  if (is_simple())
+    result.specs = 1;
+  return result;
+}
+
+// -- requests -----------------------------------------------------------------
+
+/// Does it now, or when the plan that runs is through.
+caf::response_promise
+supervisor_state::when_idle(std::function<void(promise)> act) {
+  auto answer = self_->make_response_promise();
+  if (is_stopping())
+    answer.deliver(make_error(supervision_errc::shutting_down, path_));
+  else if (is_busy())
+    deferred_.push_back({answer, std::move(act)});
+  else
+    act(answer);
+  return answer;
+}
+
+caf::response_promise
+supervisor_state::with_child(const std::string& id,
+                             std::function<void(child&, promise)> act) {
+  return when_idle([this, id, act = std::move(act)](promise answer) {
+    if (auto x = find(id))
+      act(*x, std::move(answer));
+    else
+      answer.deliver(refusal(supervision_errc::not_found, id));
+  });
+}
+
+caf::response_promise supervisor_state::start_child(child_spec spec) {
+  return when_idle([this, spec = std::move(spec)](promise answer) mutable {
+    add_and_start(std::move(spec), std::move(answer));
+  });
+}
+
+void supervisor_state::add_and_start(child_spec spec, promise answer) {
+  if (is_simple()) {
+    answer.deliver(make_error(supervision_errc::unsupported,
+                              "this supervisor starts from its template only"));
+    return;
+  }
+  auto mistake = validate(spec);
+  if (!mistake && spec.significant
+      && spec_.auto_shutdown == auto_shutdown::never)
+    mistake = make_error(supervision_errc::invalid_spec,
+                         "child '" + spec.id
+                             + "': significant without auto_shutdown");
+  if (mistake) {
+    answer.deliver(std::move(mistake));
+    return;
+  }
+  if (auto known = find(spec.id)) {
+    auto code = known->current != 0 ? supervision_errc::already_started
+                                    : supervision_errc::already_present;
+    answer.deliver(refusal(code, spec.id));
+    return;
+  }
+  auto& x = add(std::make_shared<const child_spec>(std::move(spec)), true);
+  x.fresh = true;
+  x.starting.push_back(std::move(answer));
+  start(x, occasion::added);
+}
+
+caf::response_promise
+supervisor_state::start_from_template(caf::message arguments) {
+  return when_idle([this, arguments = std::move(arguments)](promise answer) {
+    if (!is_simple()) {
+      answer.deliver(make_error(supervision_errc::unsupported,
+                                "this supervisor has no template"));
+      return;
+    }
+    auto& x = add(template_, true);
+    x.fresh = true;
+    x.arguments = arguments;
+    x.starting.push_back(std::move(answer));
+    start(x, occasion::added);
+  });
+}
+
+caf::response_promise supervisor_state::terminate_child(const std::string& id) {
+  return with_child(id, [this](child& x, promise answer) {
+    terminate(x, std::move(answer));
+  });
+}
+
+void supervisor_state::terminate(child& x, promise answer) {
+  ++x.generation;
+  if (plan_)
+    std::erase(plan_->starts, x.number);
+  x.stopping.push_back(std::move(answer));
+  give_up_next(x, refusal(supervision_errc::replaced, x.id));
+  if (auto l = life_of(x.current)) {
+    l->failure = caf::error{};
+    x.state = child_state::stopping;
+    dismiss(x.current, x.spec->effective_stop());
+    return;
+  }
+  stopped(x);
+  advance();
+}
+
+caf::response_promise supervisor_state::restart_child(const std::string& id) {
+  return with_child(id, [this](child& x, promise answer) {
+    start_again(x, std::move(answer));
+  });
+}
+
+void supervisor_state::start_again(child& x, promise answer) {
+  if (x.state != child_state::stopped) {
+    auto busy =
+        x.state == child_state::backoff || x.state == child_state::starting;
+    answer.deliver(refusal(
+        busy ? supervision_errc::restarting : supervision_errc::running, x.id));
+    return;
+  }
+  x.starting.push_back(std::move(answer));
+  start(x, occasion::requested);
+}
+
+caf::response_promise supervisor_state::delete_child(const std::string& id) {
+  return with_child(
+      id, [this](child& x, promise answer) { forget(x, std::move(answer)); });
+}
+
+void supervisor_state::forget(child& x, promise answer) {
+  if (x.state != child_state::stopped) {
+    auto pending = x.state == child_state::backoff;
+    answer.deliver(refusal(pending ? supervision_errc::restarting
+                                   : supervision_errc::running,
+                           x.id));
+    return;
+  }
+  remove(x);
+  answer.deliver(caf::unit);
+}
+
+caf::response_promise supervisor_state::replace_child(const std::string& id) {
+  return with_child(id, [this](child& x, promise answer) {
+    start_beside(x, std::move(answer));
+  });
+}
+
+void supervisor_state::start_beside(child& x, promise answer) {
+  if (x.state == child_state::starting || x.state == child_state::backoff) {
+    answer.deliver(refusal(supervision_errc::restarting, x.id));
+    return;
+  }
+  if (x.state != child_state::running) {
+    answer.deliver(refusal(supervision_errc::not_running, x.id));
+    return;
+  }
+  x.replacing.push_back(std::move(answer));
+  if (x.next != 0)
+    return;
+  auto token = ++last_token_;
+  auto made = call_start(x, token, true);
+  if (!made) {
+    replacement_failed(x, made.error());
+    return;
+  }
+  if (!made->handle) {
+    replacement_failed(x, make_error(supervision_errc::start_failed,
+                                     "the replacement ignored its start"));
+    return;
+  }
+  x.next = token;
+  life l{.child = x.number,
+         .id = x.id,
+         .spec = x.spec,
+         .handle = made->handle,
+         .incarnation = x.incarnation,
+         .since = now()};
+  enlist(token, std::move(l));
+  if (made->ready)
+    took_over(x);
+}
+
+caf::response_promise supervisor_state::when_ready() {
+  auto answer = self_->make_response_promise();
+  if (is_stopping())
+    answer.deliver(make_error(supervision_errc::shutting_down, path_));
+  else if (ready_)
+    answer.deliver(caf::unit);
+  else
+    readiness_.push_back(answer);
+  return answer;
+}
+
+} // namespace charmer

@@ -1,0 +1,194 @@
+#include "charmer/supervision/supervisor_state.hpp"
+
+#include <utility>
+
+namespace charmer {
+
+void supervisor_state::start(child& x, occasion why) {
+  ++x.generation;
+  x.why = why;
+  x.state = child_state::starting;
+  auto token = ++last_token_;
+  auto made = call_start(x, token, false);
+  if (!made) {
+    start_failed(x, made.error());
+    return;
+  }
+  if (!made->handle) {
+    ignored(x);
+    return;
+  }
+  x.current = token;
+  auto& l = enlist(token, {.child = x.number,
+                           .id = x.id,
+                           .spec = x.spec,
+                           .handle = made->handle,
+                           .incarnation = x.incarnation,
+                           .since = now()});
+  if (made->ready)
+    became_ready(x, l);
+}
+
+/// Runs the user's function; whatever it does becomes a value.
+caf::expected<started>
+supervisor_state::call_start(child& x, std::uint64_t token, bool beside) {
+  start_context context{.supervisor = caf::actor_cast<caf::actor>(self_),
+                        .token = token,
+                        .incarnation = ++x.incarnation,
+                        .path = path_ + '/' + x.id,
+                        .self = self_,
+                        .beside = beside,
+                        .arguments = x.arguments};
+  try {
+    return x.spec->start(context);
+  } catch (const std::exception& e) {
+    return make_error(supervision_errc::start_failed, std::string{e.what()});
+  } catch (...) {
+    return make_error(supervision_errc::start_failed, "unknown exception");
+  }
+}
+
+/// From here on its end is noticed, whatever happens to this supervisor.
+supervisor_state::life& supervisor_state::enlist(std::uint64_t token, life x) {
+  roster_->add(token, x.handle);
+  tokens_.emplace(x.handle.address(), token);
+  self_->monitor(x.handle);
+  if (x.spec && x.spec->start_limit != infinite)
+    send_later(self_, x.spec->start_limit, start_limit_atom_v, token);
+  return lives_.emplace(token, std::move(x)).first->second;
+}
+
+void supervisor_state::became_ready(child& x, life& l) {
+  l.ready = true;
+  l.since = now();
+  x.state = child_state::running;
+  x.fresh = false;
+  publish(describe(event_name::child_started, severity::info, x));
+  for (auto& answer : std::exchange(x.starting, {}))
+    answer.deliver(l.handle);
+  advance();
+}
+
+/// `next` is ready: it is the child now, and the first one retires.
+void supervisor_state::took_over(child& x) {
+  auto retired = std::exchange(x.current, std::exchange(x.next, 0));
+  auto& l = lives_.at(x.current);
+  l.ready = true;
+  l.since = now();
+  x.state = child_state::running;
+  auto e = describe(event_name::child_replaced, severity::info, x);
+  if (auto old = life_of(retired)) {
+    e.uptime = now() - old->since;
+    e.set("retired_actor_id", old->handle.id());
+    old->child = 0;
+    dismiss(retired, x.spec->effective_stop());
+  }
+  publish(std::move(e));
+  for (auto& answer : std::exchange(x.replacing, {}))
+    answer.deliver(l.handle);
+}
+
+/// It does not want to run: the spec stays, unless temporary.
+void supervisor_state::ignored(child& x) {
+  x.state = child_state::stopped;
+  x.fresh = false;
+  auto answers = std::exchange(x.starting, {});
+  if (x.spec->restart == restart_type::temporary || is_simple())
+    remove(x);
+  for (auto& answer : answers)
+    answer.deliver(caf::actor{});
+  advance();
+}
+
+void supervisor_state::start_failed(child& x, const caf::error& why) {
+  x.state = child_state::stopped;
+  x.current = 0;
+  x.last = why;
+  auto e = describe(event_name::start_error, severity::error, x);
+  explain(e, why);
+  publish(std::move(e));
+  auto failure = make_error(supervision_errc::start_failed,
+                            "child '" + x.id + "' did not start", why);
+  auto answers = std::exchange(x.starting, {});
+  switch (x.why) {
+    case occasion::added:
+      remove(x);
+      break;
+    case occasion::requested:
+      break;
+    case occasion::automatic:
+      restart(x, true);
+      break;
+    case occasion::planned:
+      if (ready_)
+        restart(x, true);
+      else
+        stop_all(failure);
+  }
+  for (auto& answer : answers)
+    answer.deliver(failure);
+}
+
+void supervisor_state::replacement_failed(child& x, const caf::error& why) {
+  auto e = describe(event_name::start_error, severity::warning, x);
+  e.set("replacement", true);
+  explain(e, why);
+  publish(std::move(e));
+  auto failure =
+      make_error(supervision_errc::start_failed,
+                 "the replacement of child '" + x.id + "' did not start", why);
+  for (auto& answer : std::exchange(x.replacing, {}))
+    answer.deliver(failure);
+}
+
+/// Stops what is starting; when it is down, its start has failed.
+void supervisor_state::give_up_start(std::uint64_t token, caf::error why) {
+  auto& l = lives_.at(token);
+  l.failure = std::move(why);
+  dismiss(token, l.spec->effective_stop());
+}
+
+/// Nobody waits for the replacement any more.
+void supervisor_state::give_up_next(child& x, const caf::error& why) {
+  if (x.next == 0)
+    return;
+  auto token = std::exchange(x.next, 0);
+  lives_.at(token).child = 0;
+  dismiss(token, x.spec->effective_stop());
+  for (auto& answer : std::exchange(x.replacing, {}))
+    answer.deliver(why);
+}
+
+// -- reports ------------------------------------------------------------------
+
+void supervisor_state::child_ready(std::uint64_t token) {
+  auto l = life_of(token);
+  if (!l || l->ready || l->end != pressure::none)
+    return; // given up meanwhile: it is being stopped already
+  auto x = find(l->child);
+  if (!x)
+    return;
+  if (x->next == token)
+    took_over(*x);
+  else
+    became_ready(*x, *l);
+}
+
+void supervisor_state::child_failed(std::uint64_t token, caf::error why) {
+  auto l = life_of(token);
+  if (!l || l->ready || l->end != pressure::none)
+    return;
+  if (!why)
+    why = make_error(supervision_errc::start_failed);
+  give_up_start(token, std::move(why));
+}
+
+void supervisor_state::start_time_up(std::uint64_t token) {
+  auto l = life_of(token);
+  if (l && !l->ready && l->end == pressure::none)
+    give_up_start(token,
+                  make_error(supervision_errc::start_timeout,
+                             "child '" + l->id + "' was not ready in time"));
+}
+
+} // namespace charmer

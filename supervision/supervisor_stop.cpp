@@ -1,0 +1,199 @@
+#include "charmer/supervision/supervisor_state.hpp"
+
+#include <utility>
+
+namespace charmer {
+
+/// Begins to end a life; `gone` is called when it is down or abandoned.
+void supervisor_state::dismiss(std::uint64_t token, shutdown how) {
+  auto& l = lives_.at(token);
+  if (how.kills_at_once()) {
+    kill_life(token, l);
+    return;
+  }
+  if (l.end != pressure::none)
+    return;
+  l.end = pressure::asked;
+  ask_to_stop(self_->address(), l.handle);
+  if (!how.waits_forever())
+    send_later(self_, how.limit(), stop_limit_atom_v, token);
+}
+
+void supervisor_state::kill_life(std::uint64_t token, life& l) {
+  if (l.end == pressure::killed)
+    return;
+  l.end = pressure::killed;
+  kill(self_->address(), l.handle);
+  send_later(self_, spec_.kill_grace, kill_grace_atom_v, token);
+}
+
+void supervisor_state::stop_time_up(std::uint64_t token) {
+  auto l = life_of(token);
+  if (!l || l->end != pressure::asked)
+    return;
+  l->overdue = true;
+  kill_life(token, *l);
+}
+
+void supervisor_state::kill_time_up(std::uint64_t token) {
+  auto l = life_of(token);
+  if (!l || l->end != pressure::killed)
+    return;
+  l->end = pressure::abandoned;
+  ++abandoned_;
+  gone(token, make_error(supervision_errc::abandoned,
+                         "it does not return from a message"));
+}
+
+void supervisor_state::whole_stop_time_up() {
+  for (auto& [token, l] : lives_)
+    if (l.end == pressure::none || l.end == pressure::asked) {
+      l.overdue = true;
+      kill_life(token, l);
+    }
+}
+
+void supervisor_state::child_down(const caf::actor_addr& source,
+                                  const caf::error& reason) {
+  auto i = tokens_.find(source);
+  if (i == tokens_.end())
+    return;
+  auto token = i->second;
+  tokens_.erase(i);
+  roster_->remove(token);
+  if (auto l = life_of(token); l && l->end == pressure::abandoned) {
+    --abandoned_;
+    lives_.erase(token);
+    return;
+  }
+  gone(token, reason);
+}
+
+/// A life has ended, or we do not wait for it any longer.
+void supervisor_state::gone(std::uint64_t token, const caf::error& reason) {
+  auto l = lives_.at(token);
+  auto x = find(l.child);
+  report_end(x, l, reason);
+  if (l.end == pressure::abandoned)
+    lives_.at(token).child = 0;
+  else
+    lives_.erase(token);
+  if (x && x->next == token) {
+    x->next = 0;
+    replacement_failed(*x, l.failure ? l.failure : reason);
+  } else if (x) {
+    x->current = 0;
+    current_gone(*x, l, reason);
+  }
+  advance();
+}
+
+void supervisor_state::current_gone(child& x, const life& l,
+                                    const caf::error& reason) {
+  if (will_be_stopped(x)) {
+    stopped(x);
+  } else if (l.failure) {
+    start_failed(x, l.failure);
+  } else if (l.end != pressure::none) {
+    stopped(x);
+  } else if (!l.ready) {
+    start_failed(x, reason);
+  } else {
+    auto policy = x.spec->retry.value_or(backoff{});
+    if (now() - l.since >= policy.reset_after)
+      x.attempt = 0;
+    if (!is_busy() || plan_->what == purpose::group_restart) {
+      ended(x, reason);
+      return;
+    }
+    // During the initial start nothing is restarted.
+    x.state = child_state::backoff;
+    deferred_.push_back({{}, [this, number = x.number, reason](promise) {
+                           if (auto dead = find(number))
+                             ended(*dead, reason);
+                         }});
+  }
+}
+
+/// A child is down because we wanted it so.
+void supervisor_state::stopped(child& x) {
+  auto restarts = plan_ && plan_->what == purpose::group_restart
+                  && x.number >= plan_->first && x.stopping.empty();
+  x.state = restarts ? child_state::backoff : child_state::stopped;
+  if (plan_)
+    plan_->stopping.erase(x.number);
+  auto stopping = std::exchange(x.stopping, {});
+  auto starting = std::exchange(x.starting, {});
+  auto id = x.id;
+  if (x.fresh || is_simple() || x.spec->restart == restart_type::temporary)
+    remove(x);
+  for (auto& answer : stopping)
+    answer.deliver(caf::unit);
+  for (auto& answer : starting)
+    answer.deliver(make_error(is_stopping() ? supervision_errc::shutting_down
+                                            : supervision_errc::replaced,
+                              "child '" + id + "'"));
+}
+
+// -- the end of the supervisor ------------------------------------------------
+
+void supervisor_state::stop_requested(const caf::actor_addr& source,
+                                      const caf::error& reason) {
+  if (reason && tokens_.count(source) == 0)
+    stop_all(reason);
+}
+
+void supervisor_state::stop_all(caf::error reason) {
+  if (is_stopping())
+    return;
+  auto refusal = make_error(supervision_errc::shutting_down, path_);
+  std::vector<stoppable> living;
+  for (auto& [number, x] : children_) {
+    ++x.generation;
+    give_up_next(x, refusal);
+    if (x.current != 0)
+      living.push_back({number, x.dynamic});
+    else
+      x.state = child_state::stopped;
+  }
+  plan_ = plan{.what = purpose::stop,
+               .everything = true,
+               .stops = stop_order(living, !is_group()),
+               .reason = std::move(reason)};
+  for (auto& x : std::exchange(deferred_, {}))
+    x.answer.deliver(refusal);
+  if (spec_.stop_limit != infinite)
+    send_later(self_, spec_.stop_limit, stop_limit_atom_v, std::uint64_t{0});
+  advance();
+}
+
+void supervisor_state::finish_stop() {
+  auto reason = plan_->reason;
+  auto failed = classify(reason) == exit_kind::abnormal;
+  auto e = describe(event_name::supervisor_stopped,
+                    failed ? severity::error : severity::info);
+  explain(e, reason);
+  publish(std::move(e));
+  for (auto& answer : std::exchange(readiness_, {}))
+    answer.deliver(reason);
+  self_->quit(reason);
+}
+
+/// Tells those who wait that nothing will come any more: after a kill.
+supervisor_state::~supervisor_state() {
+  auto refusal = make_error(supervision_errc::shutting_down, path_);
+  auto refuse = [&](promises& xs) {
+    for (auto& x : xs)
+      x.deliver(refusal);
+  };
+  for (auto& [number, x] : children_) {
+    refuse(x.starting);
+    refuse(x.stopping);
+    refuse(x.replacing);
+  }
+  for (auto& x : deferred_)
+    x.answer.deliver(refusal);
+  refuse(readiness_);
+}
+
+} // namespace charmer
