@@ -111,4 +111,14 @@ public:
   virtual std::uint64_t get_memory(const worker_info& x) const = 0;
 };
 
+/// The profile of a name: "process", "native", or one that was registered.
+/// Thread-safe. Errors: pool_errc::invalid_settings, naming those there are.
+caf::expected<std::shared_ptr<worker_profile>>
+find_profile(const std::string& name);
+
+/// Makes a profile usable by name in settings, in place of an earlier one of
+/// that name. Thread-safe.
+void register_profile(const std::string& name,
+                      std::shared_ptr<worker_profile> profile);
+
 } // namespace charmer

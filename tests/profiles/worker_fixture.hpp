@@ -78,9 +78,9 @@ struct worker_fixture {
 
   started start_with(worker_profile& from) {
     auto host = std::make_shared<recording_host>();
-    auto worker = from.start_worker(
-      system, {std::make_shared<pool_settings>(settings), "worker-1",
-               ++incarnations, host});
+    auto worker =
+        from.start_worker(system, {std::make_shared<pool_settings>(settings),
+                                   "worker-1", ++incarnations, host});
     REQUIRE(worker);
     return {*worker, host};
   }
@@ -97,11 +97,10 @@ struct worker_fixture {
                const std::string& arguments = "[]") {
     caf::scoped_actor self{system};
     outcome result;
-    self
-      ->request(to.handle, 20s,
-                invocation{command, payload::json(arguments), {}})
-      .receive([&](const reply& x) { result.json = x.value.data; },
-               [&](caf::error& x) { result.error = std::move(x); });
+    self->request(to.handle, 20s,
+                  invocation{command, payload::json(arguments), {}})
+        .receive([&](const reply& x) { result.json = x.value.data; },
+                 [&](caf::error& x) { result.error = std::move(x); });
     return result;
   }
 

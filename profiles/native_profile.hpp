@@ -1,0 +1,47 @@
+// The native profile: each worker is a CAF actor in this process.
+//
+// Any behaviour will do: it is registered in code under a name, and the
+// settings of a pool name it as their `adapter`. It need not know that it is in
+// a pool. In front of it stands an actor without a mailbox, which costs no hop:
+// it keeps what only pools say (cancel, expel) away from the behaviour.
+//
+// A native worker cannot be interrupted: what blocks should be spawned
+// detached, and one that hangs is left behind by its supervisor, not killed.
+//
+// Threading: as worker_profile; the functions here are thread-safe.
+// Errors: start_failed if nothing is registered under that name, or if the
+// function that spawns it throws.
+//
+//   charmer::register_native("adder", [](caf::actor_system& sys) {
+//     return caf::actor{sys.spawn([](caf::event_based_actor*) -> caf::behavior
+//     {
+//       return {[](int a, int b) { return a + b; }};
+//     })};
+//   });
+//   pool_settings{.name = "sums", .profile = "native", .adapter = "adder"}
+#pragma once
+
+#include "charmer/profiles/worker_profile.hpp"
+
+#include <functional>
+#include <string>
+
+namespace charmer {
+
+/// Spawns one worker.
+using native_spawner = std::function<caf::actor(caf::actor_system&)>;
+
+/// Makes a behaviour usable by name, in place of an earlier one of that name.
+void register_native(const std::string& name, native_spawner spawn);
+
+class native_profile : public worker_profile {
+public:
+  caf::expected<caf::actor> start_worker(caf::actor_system& sys,
+                                         worker_start what) override;
+
+  std::uint32_t get_capacity(const pool_settings& x) const override;
+
+  std::uint64_t get_memory(const worker_info& x) const override;
+};
+
+} // namespace charmer
