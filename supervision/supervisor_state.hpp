@@ -252,6 +252,7 @@ private:
   std::unordered_map<std::string, std::uint64_t> numbers_;
   std::unordered_map<std::uint64_t, life> lives_; ///< by token
   std::unordered_map<caf::actor_addr, std::uint64_t> tokens_;
+  std::deque<caf::actor_addr> dead_; ///< the last children that went down
   std::uint64_t last_number_ = 0;
   std::uint64_t last_token_ = 0;
   std::size_t abandoned_ = 0;

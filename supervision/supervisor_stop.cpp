@@ -1,8 +1,17 @@
 #include "charmer/supervision/supervisor_state.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace charmer {
+
+namespace {
+
+/// How many dead children may be linked and still have an exit message on its
+/// way.
+constexpr std::size_t remembered_dead = 64;
+
+} // namespace
 
 /// Begins to end a life; `gone` is called when it is down or abandoned.
 void supervisor_state::dismiss(std::uint64_t token, shutdown how) {
@@ -61,6 +70,9 @@ void supervisor_state::child_down(const caf::actor_addr& source,
   auto token = i->second;
   tokens_.erase(i);
   roster_->remove(token);
+  dead_.push_back(source);
+  if (dead_.size() > remembered_dead)
+    dead_.pop_front();
   if (auto l = life_of(token); l && l->end == pressure::abandoned) {
     --abandoned_;
     lives_.erase(token);
@@ -139,7 +151,11 @@ void supervisor_state::stopped(child& x) {
 
 void supervisor_state::stop_requested(const caf::actor_addr& source,
                                       const caf::error& reason) {
-  if (reason && tokens_.count(source) == 0)
+  // A child that is linked says twice that it died, as down and as exit.
+  auto is_child =
+      tokens_.count(source) > 0
+      || std::find(dead_.begin(), dead_.end(), source) != dead_.end();
+  if (reason && !is_child)
     stop_all(reason);
 }
 

@@ -1,0 +1,145 @@
+// Supervisors below supervisors: escalation, orphans, paths.
+#include "world.hpp"
+
+using namespace test;
+
+namespace {
+
+/// root > middle > a, b
+struct tree : world {
+  tree() {
+    supervisor_spec inner{.intensity = {.intensity = 4, .period = 1h},
+                          .children = {worker("a"), worker("b")},
+                          .events = hub};
+    supervise({.name = "root",
+               .intensity = {.intensity = 2, .period = 1h},
+               .children = {supervisor_child("middle", inner), worker("z")}});
+  }
+
+  caf::actor middle() { return child("middle").handle; }
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(tree,
+                  "a supervisor as a child is ready when its children are") {
+  CHECK(take_log() == "+a +b +z");
+  CHECK(count() == child_counts{2, 2, 1, 1});
+  CHECK(child("middle").type == child_type::supervisor);
+  CHECK(ask<nothing>(root, ready_atom_v).ok());
+}
+
+TEST_CASE_FIXTURE(tree, "events name the path of their supervisor") {
+  crash("b");
+  auto died = named(event_name::child_terminated);
+  REQUIRE(died.size() == 1);
+  CHECK(died.front().path == "root/middle");
+  CHECK(died.front().child == "b");
+  crash("z");
+  CHECK(named(event_name::child_terminated).back().path == "root");
+}
+
+TEST_CASE_FIXTURE(tree, "a supervisor that has used up its restarts is "
+                        "restarted by the one above") {
+  auto added = worker("dynamic");
+  REQUIRE(ask<caf::actor>(middle(), start_child_atom_v, added).ok());
+  auto first = middle();
+  for (int i = 0; i < 5; ++i)
+    crash("a");
+  CHECK_FALSE(ended);
+  CHECK(middle() != first);
+  CHECK(alive("a"));
+  CHECK(alive("b"));
+  CHECK_FALSE(alive("dynamic"));
+  auto inner = ask<child_counts>(middle(), count_children_atom_v);
+  CHECK(inner.value() == child_counts{2, 2, 0, 2});
+  auto died = named(event_name::child_terminated).back();
+  CHECK(died.child == "middle");
+  CHECK(is(died.reason, supervision_errc::restart_intensity_reached));
+}
+
+TEST_CASE("escalation restarts a supervisor that is transient, too") {
+  world w;
+  auto middle = supervisor_child("middle", {.intensity = {.intensity = 0},
+                                            .children = {w.worker("a")},
+                                            .events = w.hub});
+  middle.restart = restart_type::transient;
+  w.supervise({.name = "root", .children = {middle}});
+  w.crash("a");
+  CHECK(w.starts["a"] == 2);
+  CHECK(w.child("middle").state == child_state::running);
+}
+
+TEST_CASE_FIXTURE(tree, "a supervisor that is killed leaves no orphans") {
+  take_log();
+  auto a = handles["a"];
+  auto b = handles["b"];
+  caf::anon_send_exit(middle(), caf::exit_reason::kill);
+  run();
+  CHECK(has_ended(a));
+  CHECK(has_ended(b));
+  auto log = take_log();
+  // The successor's children start after the predecessor's are down.
+  CHECK(log.find("-a") < log.find("+a"));
+  CHECK(log.find("-b") < log.find("+a"));
+  CHECK(alive("a"));
+  CHECK(alive("b"));
+  CHECK(child("middle").state == child_state::running);
+}
+
+TEST_CASE("a whole tree falls when its root is killed") {
+  world w;
+  supervisor_spec low{.children = {w.worker("a")}};
+  supervisor_spec high{.children = {supervisor_child("low", low)}};
+  w.supervise({.name = "root", .children = {supervisor_child("high", high)}});
+  CHECK(w.alive("a"));
+  caf::anon_send_exit(w.root, caf::exit_reason::kill);
+  w.run();
+  CHECK(w.ended);
+  CHECK_FALSE(w.alive("a"));
+}
+
+TEST_CASE_FIXTURE(
+    tree, "who waits for an answer is told when the supervisor is killed") {
+  auto slow = ask<caf::actor>(middle(), start_child_atom_v, slow_worker("s"));
+  CHECK_FALSE(slow.came());
+  caf::anon_send_exit(middle(), caf::exit_reason::kill);
+  run();
+  CHECK(slow.came());
+  CHECK_FALSE(slow.ok());
+  CHECK_FALSE(alive("s"));
+}
+
+TEST_CASE("an inner start that fails names the cause all the way up") {
+  world w;
+  w.refuse["a"] = 1;
+  supervisor_spec inner{.children = {w.worker("a")}};
+  w.supervise(
+      {.name = "root", .children = {supervisor_child("middle", inner)}});
+  CHECK(w.ended);
+  auto said = describe_reason(w.end_reason);
+  CHECK(said.find("'middle'") != string::npos);
+  CHECK(said.find("'a'") != string::npos);
+  CHECK(said.find("refused") != string::npos);
+}
+
+TEST_CASE_FIXTURE(tree, "a tree stops from its leaves to its root") {
+  take_log();
+  caf::anon_send_exit(root, caf::exit_reason::user_shutdown);
+  run();
+  CHECK(ended);
+  CHECK(take_log() == "-z -b -a");
+  CHECK(named(event_name::supervisor_stopped).size() == 2);
+}
+
+TEST_CASE_FIXTURE(tree, "a supervisor is replaced as any child") {
+  auto first = middle();
+  auto a = handles["a"];
+  take_log();
+  auto second = ask<caf::actor>(root, replace_child_atom_v, string{"middle"});
+  CHECK(second.value() != first);
+  CHECK(has_ended(first));
+  CHECK(has_ended(a));
+  CHECK(alive("a"));
+  CHECK(take_log() == "+a +b -b -a");
+}
