@@ -75,7 +75,7 @@ def command(
 
     def mark(target: Function) -> Function:
         # A staticmethod or classmethod hides the function that callers get.
-        inner = getattr(target, "__func__", target)
+        inner: Any = getattr(target, "__func__", target)
         inner.__charmer_command__ = Mark(name, idempotent)
         return target
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import traceback
 from types import TracebackType
-from typing import List, Optional
+from typing import List, Optional, Union
 
 from charmer.payloads import type_name
 from charmer.wire import frames_pb2 as wire
@@ -26,49 +26,41 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def failure(
     call: int,
     kind: wire.Failure.Kind,
-    text: str,
-    elapsed_ns: int = 0,
-) -> wire.Frame:
-    """A failure in which no exception of the user's is."""
-    return wire.Frame(
-        failure=wire.Failure(
-            id=call,
-            kind=kind,
-            exception=wire.Exception(text=clean(text)),
-            elapsed_ns=elapsed_ns,
-        )
-    )
-
-
-def failure_of(
-    call: int,
-    kind: wire.Failure.Kind,
-    error: BaseException,
+    what: Union[str, BaseException],
     limit: int,
     elapsed_ns: int = 0,
-) -> wire.Frame:
-    """The failure of an exception: with traceback, and with what caused it.
-    Its texts are shortened until the frame is below `limit`."""
+) -> bytes:
+    """The frame of a failure: of an exception, with its traceback and what
+    caused it, or of something that one sentence says. The texts are shortened
+    until the frame is within `limit`."""
     size = MAX_TEXT
     while True:
-        try:
-            described = describe(error, size)
-        except Exception:
-            described = wire.Exception(
-                type=type_name(type(error)),
-                text="(this exception cannot be described)",
-            )
-        frame = wire.Frame(
-            failure=wire.Failure(
-                id=call, kind=kind, exception=described, elapsed_ns=elapsed_ns
-            )
+        failed = wire.Failure(
+            id=call,
+            kind=kind,
+            exception=describe(what, size),
+            elapsed_ns=elapsed_ns,
         )
-        if frame.ByteSize() <= limit or size < 16:
+        frame: bytes = wire.Frame(failure=failed).SerializeToString()
+        if len(frame) <= limit or size < 16:
             return frame
         size //= 4
 
 
-def describe(error: BaseException, size: int) -> wire.Exception:
+def describe(what: Union[str, BaseException], size: int) -> wire.Exception:
+    """The exception, its texts of at most this size."""
+    if isinstance(what, str):
+        return wire.Exception(text=clean(what, size))
+    try:
+        return chain(what, size)
+    except Exception:
+        return wire.Exception(
+            type=type_name(type(what)),
+            text="(this exception cannot be described)",
+        )
+
+
+def chain(error: BaseException, size: int) -> wire.Exception:
     """The exception and the chain of its causes, cycles cut."""
     first = described = wire.Exception()
     seen: List[BaseException] = []

@@ -32,7 +32,7 @@ from charmer.adapter import Adapter
 from charmer.channel import CHUNK, Bytes, ProtocolError, Receiver, Sender
 from charmer.channel import pack_length
 from charmer.descriptors import Taken
-from charmer.failures import clean, failure, failure_of
+from charmer.failures import clean, failure
 from charmer.payloads import BadArguments, BadResult, Encoder, TooLarge, decode
 from charmer.wire import frames_pb2 as wire
 
@@ -112,7 +112,7 @@ class Worker:
         try:
             self.start(hello)
         except BaseException as error:
-            self.send(self.start_failure(error))
+            self.sender.send_frame(self.start_failure(error))
             return 1
         try:
             self.serve(first[1:])
@@ -134,44 +134,53 @@ class Worker:
         self.adapter, self.commands = commands.load(
             hello.adapter, hello.options
         )
-        self.send(ready(self.commands, self.limit))
+        if self.forked:
+            leave_fork(None)
+        self.sender.send_frame(ready(self.commands, self.limit))
         signal.signal(signal.SIGTERM, self.on_sigterm)
 
-    def start_failure(self, error: BaseException) -> wire.Frame:
+    def start_failure(self, error: BaseException) -> bytes:
         """What the host is told instead of Ready."""
         if isinstance(error, VersionError):
-            return failure(0, Kind.VERSION, str(error))
+            return failure(0, Kind.VERSION, str(error), self.limit)
         if isinstance(error, commands.AdapterError):
-            return failure(0, Kind.START, str(error))
-        return failure_of(0, Kind.START, error, self.limit)
+            return failure(0, Kind.START, str(error), self.limit)
+        return failure(0, Kind.START, error, self.limit)
 
     def serve(self, frames: List[Bytes]) -> None:
         """Answers until Drain, the end of stdin, or SIGTERM."""
-        while True:
-            self.since = clock()
-            for data in frames:
-                kind, body = open_frame(data)
-                if kind == "call":
-                    self.answer(self.execute(body))
-                elif kind == "ping":
-                    pong = wire.Frame(pong=wire.Pong(id=body.id))
-                    self.answer(pong.SerializeToString())
-                elif kind == "drain":
-                    self.flush()
-                    return
-                # Cancel: when it is read, its call has been answered. The
-                # progress page tells earlier. Others: of a newer host.
-                if self.stopping:
-                    self.flush()
-                    return
-            self.flush()
-            self.idle = True
-            if self.stopping:
-                return
-            frames = self.receiver.batch()
-            self.idle = False
-            if not frames:
-                return
+        going = self.handle(frames)
+        while going:
+            going = self.handle_next()
+
+    def handle_next(self) -> bool:
+        """Waits for a batch and answers it. False: there is no other. (Nothing
+        holds a batch, which may be large, while the next is waited for.)"""
+        self.idle = True
+        frames = [] if self.stopping else self.receiver.batch()
+        self.idle = False
+        return self.handle(frames) if frames else False
+
+    def handle(self, frames: List[Bytes]) -> bool:
+        """Answers one batch. False: it is to be the last."""
+        self.since = clock()
+        going = True
+        for data in frames:
+            kind, body = open_frame(data)
+            if kind == "call":
+                self.answer(self.execute(body))
+            elif kind == "ping":
+                pong = wire.Frame(pong=wire.Pong(id=body.id))
+                self.answer(pong.SerializeToString())
+            elif kind == "drain":
+                going = False
+            # Cancel: when it is read, its call has been answered; the progress
+            # page tells earlier. Others: of a newer host.
+            if self.stopping or not going:
+                going = False
+                break
+        self.flush()
+        return going
 
     def tear_down(self) -> int:
         """The last thing that happens. Returns the exit status. A SIGTERM
@@ -198,14 +207,15 @@ class Worker:
         command = self.commands.get(call.command)
         if command is None:
             text = commands.unknown(call.command, self.commands)
-            return self.fail(id, Kind.UNKNOWN_COMMAND, text)
+            return failure(id, Kind.UNKNOWN_COMMAND, text, self.limit)
         slot = self.slot
         if slot.is_cancelled(id):
-            return self.fail(id, Kind.CANCELLED, "cancelled before it began")
+            text = "cancelled before it began"
+            return failure(id, Kind.CANCELLED, text, self.limit)
         try:
             positional, named = decode(call.arguments)
         except BadArguments as error:
-            return self.fail(id, Kind.BAD_ARGUMENTS, str(error))
+            return failure(id, Kind.BAD_ARGUMENTS, str(error), self.limit)
         if call.correlation != self.correlation:
             self.correlation = call.correlation
             records.correlation.set(self.correlation)
@@ -232,26 +242,24 @@ class Worker:
             command.unhurried -= 1
         return frame
 
-    def result(self, id: int, value: object, elapsed_ns: int) -> bytes:
+    def result(self, id: int, value: object, elapsed: int) -> bytes:
         """The frame of a result, or of the failure to encode it."""
         # One message is filled again and again, a third of the cost of making
         # one. Renewed now and then, because what it has held it may keep.
+        # (Partial: proto3 has no required fields that could be missing.)
         try:
             self.encoder.put(self.payload, value)
             self.reply.result.id = id
-            self.reply.result.elapsed_ns = elapsed_ns
-            frame = self.reply.SerializeToString()
+            self.reply.result.elapsed_ns = elapsed
+            frame: bytes = self.reply.SerializePartialToString()
             if len(frame) > self.limit:
                 raise TooLarge(len(frame), self.limit)
         except BadResult as error:
-            return self.fail(id, Kind.BAD_RESULT, str(error), elapsed_ns)
+            return failure(id, Kind.BAD_RESULT, str(error), self.limit, elapsed)
         except TooLarge as error:
-            return self.fail(id, Kind.TOO_LARGE, str(error), elapsed_ns)
+            return failure(id, Kind.TOO_LARGE, str(error), self.limit, elapsed)
         except BaseException as error:
-            what = failure_of(
-                id, Kind.BAD_RESULT, error, self.limit, elapsed_ns
-            )
-            return what.SerializeToString()
+            return failure(id, Kind.BAD_RESULT, error, self.limit, elapsed)
         self.reply_bytes += len(frame)
         if self.reply_bytes > CHUNK:
             self.renew_reply()
@@ -268,7 +276,7 @@ class Worker:
         id: int,
         command: commands.Command,
         error: BaseException,
-        elapsed_ns: int,
+        elapsed: int,
     ) -> bytes:
         """The frame of a failure. A TypeError whose traceback ends here, in
         the call itself, says that the arguments do not fit."""
@@ -278,16 +286,8 @@ class Worker:
             and error.__traceback__.tb_next is None
         ):
             text = f"{error}; it is {command.name}{command.signature}"
-            return self.fail(id, Kind.BAD_ARGUMENTS, text, elapsed_ns)
-        frame = failure_of(id, Kind.EXCEPTION, error, self.limit, elapsed_ns)
-        return frame.SerializeToString()
-
-    def fail(
-        self, id: int, kind: Kind.Kind, text: str, elapsed_ns: int = 0
-    ) -> bytes:
-        """The frame of a failure in which no exception of the user's is."""
-        frame = failure(id, kind, text, elapsed_ns)
-        return frame.SerializeToString()
+            return failure(id, Kind.BAD_ARGUMENTS, text, self.limit, elapsed)
+        return failure(id, Kind.EXCEPTION, error, self.limit, elapsed)
 
     # -- answers ---------------------------------------------------------------
 
@@ -308,10 +308,6 @@ class Worker:
             self.sender.send(b"".join(self.pending))
             self.pending.clear()
             self.since = self.ended
-
-    def send(self, frame: wire.Frame) -> None:
-        """Sends a frame, now."""
-        self.sender.send_frame(frame.SerializeToString())
 
     # -- signals and forks -----------------------------------------------------
 
@@ -347,11 +343,15 @@ class VersionError(Exception):
 
 def leave_fork(error: Optional[BaseException]) -> NoReturn:
     """The end of a forked child that came back from the command."""
-    if error is not None:
+    status = 0
+    if isinstance(error, SystemExit) and isinstance(error.code, int):
+        status = error.code
+    elif error is not None:
         traceback.print_exception(type(error), error, error.__traceback__)
+        status = 1
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0 if error is None else 1)
+    os._exit(status)
 
 
 CALL_TAG = 0x12  # field 2 of Frame, length-delimited
@@ -375,31 +375,32 @@ def open_frame(data: Bytes) -> Tuple[Optional[str], Any]:
     return kind, frame if kind is None else getattr(frame, kind)
 
 
-def ready(found: commands.Commands, limit: int) -> wire.Frame:
+def ready(found: commands.Commands, limit: int) -> bytes:
     """The first frame of a worker. Long documentation is cut if need be."""
     for size in (4096, 128, 16):
-        frame = wire.Frame(
-            ready=wire.Ready(
-                version=VERSION,
-                pid=os.getpid(),
-                python_version=platform.python_version(),
-                implementation=platform.python_implementation(),
-                gil_enabled=getattr(sys, "_is_gil_enabled", lambda: True)(),
-                executable=sys.executable,
-                commands=[
-                    wire.Command(
-                        name=command.name,
-                        idempotent=command.idempotent,
-                        stream=command.stream,
-                        signature=clean(command.signature, size),
-                        doc=clean(command.doc, size),
-                    )
-                    for command in found.values()
-                ],
-            )
+        told = wire.Ready(
+            version=VERSION,
+            pid=os.getpid(),
+            python_version=platform.python_version(),
+            implementation=platform.python_implementation(),
+            gil_enabled=getattr(sys, "_is_gil_enabled", lambda: True)(),
+            executable=sys.executable,
+            commands=[described(command, size) for command in found.values()],
         )
-        if frame.ByteSize() <= limit:
+        frame: bytes = wire.Frame(ready=told).SerializeToString()
+        if len(frame) <= limit:
             return frame
     raise commands.AdapterError(
         f"{len(found)} commands do not fit a frame of {limit} bytes"
+    )
+
+
+def described(command: commands.Command, size: int) -> wire.Command:
+    """What the host is told of a command, its texts cut to this size."""
+    return wire.Command(
+        name=command.name,
+        idempotent=command.idempotent,
+        stream=command.stream,
+        signature=clean(command.signature, size),
+        doc=clean(command.doc, size),
     )

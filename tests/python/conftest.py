@@ -17,7 +17,7 @@ import struct
 import subprocess
 import sys
 import time
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import pytest
 
@@ -35,35 +35,38 @@ sys.path.insert(0, PACKAGE)
 from charmer.wire import frames_pb2 as wire  # noqa: E402
 
 
-def interpreters() -> List[str]:
-    """Every Python 3.9 or later of this machine, each once."""
-    found: Dict[str, None] = {}
+QUESTION = """
+import sys
+try:
+    from google.protobuf.internal import builder
+    capable = True
+except ImportError:
+    capable = False
+print(sys.version_info >= (3, 9), sys.prefix, capable)
+"""
+
+
+def interpreters() -> Dict[str, bool]:
+    """Every Python 3.9 or later of this machine, virtual environments on PATH
+    included, each once; and whether it has protobuf."""
+    found: Dict[str, Tuple[str, bool]] = {}
     places = os.environ.get("PATH", "").split(os.pathsep)
     home = os.path.expanduser("~/.pyenv/versions/*/bin")
     for place in ["/usr/bin", *places, *sorted(glob.glob(home))]:
         for name in ["python3", *(f"python3.{n}" for n in range(9, 16))]:
             path = shutil.which(name, path=place)
             # A shim is a script that starts one of the others.
-            if path and open(path, "rb").read(2) != b"#!":
-                found[os.path.realpath(path)] = None
-    check = "import sys; sys.exit(sys.version_info < (3, 9))"
-    return [
-        path
-        for path in found
-        if subprocess.run([path, "-c", check], capture_output=True).returncode
-        == 0
-    ]
+            if path is None or open(path, "rb").read(2) == b"#!":
+                continue
+            asked = subprocess.run([path, "-c", QUESTION], capture_output=True)
+            new_enough, prefix, capable = asked.stdout.decode().split()
+            if new_enough == "True":
+                found.setdefault(prefix, (path, capable == "True"))
+    return dict(found.values())
 
 
 INTERPRETERS = interpreters()
-CAPABLE = [
-    path
-    for path in INTERPRETERS
-    if subprocess.run(
-        [path, "-c", "import google.protobuf"], capture_output=True
-    ).returncode
-    == 0
-]
+CAPABLE = [path for path, capable in INTERPRETERS.items() if capable]
 
 
 class Page:
@@ -121,10 +124,22 @@ class Host:
     # -- sending
 
     def raw(self, data: bytes) -> None:
+        """Writes, and reads meanwhile: two that only write wait for ever."""
         assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        stdin, stdout = self.process.stdin.fileno(), self.process.stdout
+        os.set_blocking(stdin, False)
         view = memoryview(data)
         while view:
-            view = view[self.process.stdin.write(view) or 0 :]
+            readers = [] if stdout.closed else [stdout]
+            readable, writable, _ = select.select(
+                readers, [stdin], [], LIMIT
+            )
+            assert readable or writable, "the worker reads nothing"
+            if readable and not self.fill():
+                return
+            if writable:
+                view = view[os.write(stdin, view[:65536]) :]
 
     def frame(self, frame: wire.Frame) -> bytes:
         data = frame.SerializeToString()
@@ -231,7 +246,16 @@ class Host:
     def stderr(self) -> str:
         """All of it. REQUIRES: the worker ends by itself."""
         assert self.process.stderr is not None
-        return self.process.stderr.read().decode("utf-8", "replace")
+        text = b""
+        while True:
+            readable, _, _ = select.select(
+                [self.process.stderr], [], [], LIMIT
+            )
+            assert readable, "the worker does not end"
+            data = os.read(self.process.stderr.fileno(), 65536)
+            if not data:
+                return text.decode("utf-8", "replace")
+            text += data
 
     def end(self) -> None:
         """Whatever happened: nothing is left."""

@@ -7,7 +7,7 @@ import struct
 import time
 
 import pytest
-from conftest import wire
+from conftest import poll, wire
 
 Failure = wire.Failure
 Payload = wire.Payload
@@ -232,3 +232,9 @@ def test_sixty_four_megabytes_there_and_back(start):
         data
     )
     assert time.monotonic() - began < 5
+
+    def resident() -> int:
+        with open(f"/proc/{host.process.pid}/statm") as statm:
+            return int(statm.read().split()[1]) * 4096
+
+    poll(lambda: resident() < 60 << 20, "an idle worker holds no old payload")

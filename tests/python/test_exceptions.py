@@ -75,6 +75,10 @@ def test_a_failure_fits_a_small_frame(start):
     assert failure.exception.type == "ValueError"
     failure = host.call("long_chain", 8)
     assert failure.ByteSize() <= 1024
+    failure = host.call("no_such_command")
+    assert failure.kind == Failure.UNKNOWN_COMMAND
+    failure = host.call("x" * 900)
+    assert failure.ByteSize() <= 1024
 
 
 def test_a_broken_str_is_survived(host):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 
 import pytest
-from conftest import poll
+from conftest import LIMIT, poll
 
 
 def test_what_is_printed_in_any_way_goes_to_stderr(start):
@@ -28,6 +29,8 @@ def test_what_is_printed_comes_at_once(start):
     host.value("prints_odd")
     text = b""
     while b"\\udcff" not in text:
+        readable, _, _ = select.select([host.process.stderr], [], [], LIMIT)
+        assert readable, text
         text += os.read(host.process.stderr.fileno(), 1000)
 
 
@@ -74,7 +77,8 @@ def test_a_crash_in_c_ends_with_its_signal(start):
 
 
 @pytest.mark.parametrize(
-    "how, status", [("exits", 7), ("returns", 0), ("raises", 1)]
+    "how, status",
+    [("exits", 7), ("returns", 0), ("raises", 1), ("leaves", 5)],
 )
 def test_a_forked_child_does_not_speak_to_the_host(start, how, status):
     host = start("hostile", page=True)

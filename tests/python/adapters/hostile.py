@@ -71,6 +71,8 @@ def forks(how: str) -> int:
             return 7
         if how == "raises":
             raise ValueError("from the child")
+        if how == "leaves":
+            sys.exit(5)
         os._exit(7)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
