@@ -3,9 +3,12 @@
 #include "charmer/actors/messages.hpp"
 #include "charmer/supervision/messages.hpp"
 
+#include <caf/io/middleman.hpp>
+
 namespace charmer {
 
 void configure(caf::actor_system_config& cfg) {
+  cfg.load<caf::io::middleman>();
   configure_supervision(cfg);
   cfg.add_message_types<caf::id_block::charmer_profiles>();
   cfg.add_message_types<caf::id_block::charmer>();

@@ -1,7 +1,7 @@
 // What charmer needs of an actor system.
 //
 //   void caf_main(caf::actor_system& sys, const charmer::config&) { … }
-//   CAF_MAIN(caf::io::middleman)
+//   CAF_MAIN()
 //
 // An application with a config class of its own calls configure in it:
 //
@@ -14,7 +14,8 @@
 
 namespace charmer {
 
-/// Registers charmer's messages and errors and sets defaults that an INI file
+/// Loads CAF's I/O module, in whose event loop the pipes are, registers
+/// charmer's messages and errors, and sets defaults that an INI file
 /// or the command line may change again:
 /// - scheduler.policy = sharing: wakes a sleeping thread in 20 µs, where
 ///   stealing polls and takes 60 to 80;

@@ -48,14 +48,14 @@ caf::duration limit_of(timespan x) {
   return caf::duration{std::chrono::ceil<std::chrono::milliseconds>(x)};
 }
 
-// A request to a supervisor from outside of any actor.
-template <class... Ts>
+// A request to a supervisor from outside of any actor, answered with Results.
+template <class... Results, class... Ts>
 caf::error ask(const state_ptr& st, const caf::actor& whom, timespan limit,
                Ts&&... xs) {
   caf::scoped_actor self{st->system};
   caf::error result;
   self->request(whom, limit_of(limit), std::forward<Ts>(xs)...)
-      .receive([](const caf::message&) {},
+      .receive([](const Results&...) {},
                [&](caf::error& e) { result = std::move(e); });
   return result;
 }
@@ -162,8 +162,8 @@ caf::expected<pool_handle> runtime::start_pool(pool_settings x) {
   if (!plan)
     return plan.error();
   auto name = plan->handle.name();
-  if (auto err = ask(state_, state_->root, std::chrono::seconds(10),
-                     start_child_atom_v, plan->spec)) {
+  if (auto err = ask<caf::actor>(state_, state_->root, std::chrono::seconds(10),
+                                 start_child_atom_v, plan->spec)) {
     close(plan->context);
     state_->pools->leave(name);
     return err;

@@ -1,0 +1,69 @@
+"""Workers that the tests of pools share."""
+
+import ctypes
+import os
+import sys
+import time
+
+import charmer
+
+
+class Shop(charmer.Adapter):
+    @charmer.command
+    def add(self, a, b):
+        return a + b
+
+    @charmer.command
+    def echo(self, x):
+        return x
+
+    @charmer.command
+    def fail(self, text):
+        raise ValueError(text)
+
+    @charmer.command
+    def pid(self):
+        return os.getpid()
+
+    @charmer.command
+    def sleep(self, seconds):
+        time.sleep(seconds)
+        return seconds
+
+    @charmer.command(idempotent=True)
+    def patient(self, seconds):
+        time.sleep(seconds)
+        return seconds
+
+    @charmer.command
+    def die(self, how):
+        if how == "exit":
+            os._exit(3)
+        if how == "segfault":
+            ctypes.string_at(0)
+        os.kill(os.getpid(), 9)
+
+    @charmer.command(idempotent=True)
+    def poison(self):
+        os._exit(1)
+
+    @charmer.command
+    def print(self, text):
+        print(text)
+        sys.stdout.flush()
+        os.write(1, text.encode())
+        return len(text)
+
+    @charmer.command
+    def unencodable(self):
+        return {"x": {1, 2, 3}}
+
+    @charmer.command
+    def size(self, x):
+        return len(x)
+
+    @charmer.command
+    def wait_for_cancel(self):
+        while not charmer.cancelled():
+            time.sleep(0.001)
+        return "gave up"
