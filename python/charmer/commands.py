@@ -12,7 +12,6 @@ asked here once, and never while a call is handled.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import json
@@ -203,5 +202,7 @@ def unknown(name: str, commands: Commands) -> str:
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """A hint, if a name is near."""
+    import difflib  # only a mistake pays for it
+
     close = difflib.get_close_matches(name, names, 1)
     return f"; did you mean {close[0]!r}?" if close else ""

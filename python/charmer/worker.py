@@ -64,7 +64,7 @@ def main(taken: Taken) -> NoReturn:
     except BrokenPipeError:
         status = 0  # the host is gone: as the end of stdin
     except (ProtocolError, DecodeError) as error:
-        print(f"charmer: the host sent no frame: {error}", file=sys.stderr)
+        print(f"charmer: protocol error: {error}", file=sys.stderr)
         status = 1
     status = worker.tear_down() or status
     for stream in (sys.stdout, sys.stderr):

@@ -205,7 +205,7 @@ def test_what_is_no_frame_ends_the_worker_with_a_line(start, data):
     host = start("echo")
     host.raw(data)
     assert host.wait() == 1
-    assert "the host sent no frame" in host.stderr()
+    assert "protocol error" in host.stderr()
 
 
 def test_a_quick_answer_is_not_held_back_by_a_slow_command(start, tmp_path):
@@ -238,3 +238,10 @@ def test_sixty_four_megabytes_there_and_back(start):
             return int(statm.read().split()[1]) * 4096
 
     poll(lambda: resident() < 60 << 20, "an idle worker holds no old payload")
+
+
+def test_a_first_frame_that_is_not_hello_ends_the_worker(spawn):
+    host = spawn()
+    host.send(host.make_call("ping"))
+    assert host.wait() == 1
+    assert "not hello" in host.stderr()
