@@ -1,11 +1,12 @@
 """Commands that tests of workers need."""
 
 import ctypes
+import logging
 import os
-import signal
 import sys
-import threading
 import time
+
+import charmer
 
 
 def add(a, b):
@@ -71,11 +72,34 @@ def start_grandchild():
     return child
 
 
-def ignore_sigterm():
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def many(n):
+    return "x" * n
 
 
-def never_end():
-    """Keeps the interpreter from ending: a thread that is waited for."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    threading.Thread(target=time.sleep, args=(600,)).start()
+def log(text):
+    logging.getLogger("tests").warning(text)
+
+
+def wait_for_cancel():
+    while not charmer.cancelled():
+        time.sleep(0.001)
+    return "gave up"
+
+
+def surroundings():
+    """What this process inherited."""
+    with open("/proc/self/status") as status:
+        fields = dict(line.split(":\t", 1) for line in status if ":\t" in line)
+    folder = "/proc/self/fd"
+    descriptors = []
+    for name in os.listdir(folder):
+        try:
+            descriptors.append(os.readlink(f"{folder}/{name}"))
+        except FileNotFoundError:
+            pass  # the one that lists the folder
+    return {
+        "ignored": f"{int(fields['SigIgn'], 16) & ~0x1001002:016x}",
+        "blocked": fields["SigBlk"].strip(),
+        "descriptors": descriptors,
+        "group": os.getpgrp(),
+    }

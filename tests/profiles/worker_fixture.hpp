@@ -13,12 +13,17 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <signal.h>
+#include <unistd.h>
 
 namespace charmer {
 
@@ -35,8 +40,28 @@ inline bool eventually(const std::function<bool()>& condition) {
   return true;
 }
 
+/// Whether a process runs. A dead one that its parent, who is not we, has not
+/// waited for yet does not.
 inline bool process_exists(std::int64_t pid) {
-  return ::kill(static_cast<pid_t>(pid), 0) == 0;
+  std::ifstream file{"/proc/" + std::to_string(pid) + "/stat"};
+  std::string text{std::istreambuf_iterator<char>{file}, {}};
+  auto name_end = text.rfind(')');
+  return name_end != text.npos && text[name_end + 2] != 'Z';
+}
+
+/// Children of this process that nobody has waited for.
+inline std::size_t zombies() {
+  std::size_t n = 0;
+  for (auto& x : std::filesystem::directory_iterator{"/proc"}) {
+    if (x.path().filename().string().find_first_not_of("0123456789")
+        != std::string::npos)
+      continue;
+    std::ifstream file{x.path() / "stat"};
+    std::string text{std::istreambuf_iterator<char>{file}, {}};
+    auto rest = text.find(") Z " + std::to_string(::getpid()) + ' ');
+    n += rest != text.npos;
+  }
+  return n;
 }
 
 /// Open descriptors of this process.
@@ -74,6 +99,12 @@ struct worker_fixture {
     settings.python_path = {CHARMER_TEST_DATA};
   }
 
+  /// So that a test that fails ends.
+  ~worker_fixture() {
+    for (auto& x : workers)
+      caf::anon_send_exit(x, caf::exit_reason::kill);
+  }
+
   started start() { return start_with(profile); }
 
   started start_with(worker_profile& from) {
@@ -82,6 +113,7 @@ struct worker_fixture {
         from.start_worker(system, {std::make_shared<pool_settings>(settings),
                                    "worker-1", ++incarnations, host});
     REQUIRE(worker);
+    workers.push_back(*worker);
     return {*worker, host};
   }
 
@@ -95,21 +127,38 @@ struct worker_fixture {
 
   outcome call(const started& to, const std::string& command,
                const std::string& arguments = "[]") {
-    caf::scoped_actor self{system};
     outcome result;
-    self->request(to.handle, 20s,
+    caller
+        ->request(to.handle, 20s,
                   invocation{command, payload::json(arguments), {}})
         .receive([&](const reply& x) { result.json = x.value.data; },
                  [&](caf::error& x) { result.error = std::move(x); });
     return result;
   }
 
+  /// Sends the same call many times without waiting in between.
+  /// @returns how many were answered, with a value and with an error.
+  std::pair<int, int> call_many(const started& to, const std::string& command,
+                                const std::string& arguments, int times) {
+    int good = 0;
+    int bad = 0;
+    auto content =
+        caf::make_message(invocation{command, payload::json(arguments), {}});
+    auto send = [&] { return caller->request(to.handle, 20s, content); };
+    std::vector<decltype(send())> pending;
+    for (int i = 0; i < times; ++i)
+      pending.push_back(send());
+    for (auto& x : pending)
+      std::move(x).receive([&](const reply&) { ++good; },
+                           [&](caf::error&) { ++bad; });
+    return {good, bad};
+  }
+
   /// Sends a call whose outcome nobody waits for.
   void begin(const started& to, const std::string& command,
              const std::string& arguments = "[]") {
-    caf::scoped_actor self{system};
-    self->request(to.handle, 20s,
-                  invocation{command, payload::json(arguments), {}});
+    caller->request(to.handle, 20s,
+                    invocation{command, payload::json(arguments), {}});
   }
 
   /// Ends a worker in order and waits for it.
@@ -120,9 +169,12 @@ struct worker_fixture {
 
   config configuration;
   caf::actor_system system{configuration};
+  /// One for all calls, so that no two have the same id: with leases it is so.
+  caf::scoped_actor caller{system};
   process_profile profile;
   pool_settings settings;
   std::uint64_t incarnations = 0;
+  std::vector<caf::actor> workers;
 };
 
 } // namespace charmer
