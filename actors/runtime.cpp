@@ -209,6 +209,18 @@ caf::expected<pool_stats> runtime::stats(const std::string& name) const {
   return pool(name).error();
 }
 
+caf::expected<std::vector<command_info>>
+runtime::commands(const std::string& name) const {
+  auto ctx = state_->pools->find(name);
+  if (!ctx)
+    return pool(name).error();
+  for (auto& worker : ctx->stats().workers)
+    if (auto info = ctx->info(worker.incarnation))
+      return std::move(info->commands);
+  return make_error(pool_errc::no_available_worker,
+                    "no worker of pool \"" + name + "\" is ready");
+}
+
 std::string runtime::observe(std::function<void(const event&)> f,
                              event_filter filter) {
   return state_->events->observe(std::move(f), std::move(filter));
@@ -250,7 +262,8 @@ caf::error runtime::stop(timespan limit) {
 // -- starting
 // ---------------------------------------------------------------------
 
-caf::expected<runtime> start(caf::actor_system& sys, settings x) {
+caf::expected<runtime> start(caf::actor_system& sys, settings x,
+                             std::vector<handler_spec> handlers) {
   if (x.pools.empty())
     return make_error(pool_errc::no_pools_configured,
                       "the settings name no pool");
@@ -260,6 +273,9 @@ caf::expected<runtime> start(caf::actor_system& sys, settings x) {
                       "call charmer::configure in your own config");
   auto st = std::make_shared<runtime_state>(sys);
   st->stop_timeout = x.stop_timeout;
+  for (auto& handler : handlers)
+    if (auto err = st->events->add(std::move(handler)))
+      return err;
   supervisor_spec spec;
   spec.name = "root";
   spec.events = st->events;

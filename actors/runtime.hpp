@@ -20,6 +20,7 @@
 #include "charmer/actors/messages.hpp"
 #include "charmer/actors/pool_handle.hpp"
 #include "charmer/profiles/settings.hpp"
+#include "charmer/profiles/worker_profile.hpp"
 #include "charmer/supervision/child_spec.hpp"
 #include "charmer/supervision/event.hpp"
 #include "charmer/supervision/event_handler.hpp"
@@ -68,6 +69,11 @@ public:
   /// Answered from the books, also while everything is stuck.
   caf::expected<pool_stats> stats(const std::string& name = "default") const;
 
+  /// The commands of a pool's adapter, as its workers declare them.
+  /// @returns no_available_worker while none is ready
+  caf::expected<std::vector<command_info>>
+  commands(const std::string& name = "default") const;
+
   // -- events -----------------------------------------------------------------
 
   /// Calls `f` with every event that passes the filter. `f` runs in an actor of
@@ -98,7 +104,9 @@ private:
 /// Starts pools. Returns when the tree stands; workers start afterwards (see
 /// runtime::await_ready). Blocks briefly.
 /// Errors: invalid_settings, no_pools_configured, start_failed.
-caf::expected<runtime> start(caf::actor_system& sys, settings x);
+/// @param handlers are told all events from the first one on
+caf::expected<runtime> start(caf::actor_system& sys, settings x,
+                             std::vector<handler_spec> handlers = {});
 
 /// The same with settings that may have failed to load; passes the error on.
 caf::expected<runtime> start(caf::actor_system& sys, caf::expected<settings> x);

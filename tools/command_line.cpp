@@ -1,0 +1,231 @@
+#include "charmer/tools/command_line.hpp"
+
+#include "charmer/profiles/units.hpp"
+#include "charmer/tools/call_command.hpp"
+#include "charmer/tools/check_command.hpp"
+#include "charmer/tools/exit_status.hpp"
+#include "charmer/tools/map_command.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <exception>
+#include <functional>
+#include <map>
+
+namespace charmer::tools {
+
+namespace {
+
+constexpr auto about = R"(Pools of supervised Python workers, from a shell.
+
+A pool is described in a file of settings (-c), or made of one adapter
+(--adapter): a class derived from charmer.Adapter, a module or a function.)";
+
+constexpr auto about_call = R"(Calls one command and prints its result.
+
+A JSON result becomes one line on stdout; bytes and messages are written as they
+are. Errors go to stderr, with the Python traceback.)";
+
+constexpr auto examples_call = R"(examples:
+  charmer call -c pools.json add '{"a": 5, "b": 3}'
+  charmer call --adapter calculator:Calculator add '[5, 3]'
+  echo '{"a": 5, "b": 3}' | charmer call -c pools.json --timeout 5s add -
+)";
+
+constexpr auto about_map = R"(Calls a command for each line of the input.
+
+The input is JSON lines: each line is the arguments of one call (an object: by
+name; an array: by position; anything else: the only one). The output has one
+line for each, in the same order. Blank lines are skipped and give no output.
+However long the input, memory stays bounded.
+
+Lines that could not begin because no worker could be had are sent again. A
+command that is marked as idempotent is tried again when its worker dies; of
+others, the item fails with worker_died.)";
+
+constexpr auto examples_map = R"(examples:
+  charmer map -c pools.json word_count < in.jsonl > out.jsonl
+  charmer map -c pools.json --on-error record parse < in.jsonl | grep '"error"'
+  charmer map --adapter model:Model --size 8 predict --input in.jsonl \
+    --output out.jsonl
+
+SIGINT (Ctrl-C) and SIGTERM: what runs is finished (for 2 seconds), what is
+finished is printed; a second one ends everything at once.
+)";
+
+constexpr auto about_check = R"(Checks pools without using them.
+
+Validates the settings (all mistakes at once), finds the interpreters, starts
+one worker of each pool, and lists its commands.)";
+
+constexpr auto examples_check = R"(examples:
+  charmer check -c pools.json
+  charmer check --adapter calculator:Calculator
+)";
+
+void add_duration(CLI::App& to, const std::string& name, timespan& x,
+                  const std::string& text) {
+  to.add_option_function<std::string>(
+        name,
+        [&x](const std::string& said) {
+          auto parsed = parse_duration(said);
+          if (!parsed || *parsed <= timespan{0})
+            throw CLI::ValidationError{
+                "\"" + said
+                + R"(" is no duration; write it as "250ms", "5s" or "2m")"};
+          x = *parsed;
+        },
+        text)
+      ->type_name("DURATION");
+}
+
+void add_pool_options(CLI::App& app, pool_choice& x, bool one) {
+  auto& to = *app.add_option_group("pools");
+  to.require_option(1, 0); // -c or --adapter, and more with the latter
+  auto* file = to.add_option("-c,--config", x.file, "The settings of pools")
+                   ->type_name("FILE");
+  if (one)
+    to.add_option("--pool", x.pool,
+                  "Which pool of the file, if there are several and none is "
+                  "called \"default\"")
+        ->type_name("NAME")
+        ->needs(file);
+  auto* adapter =
+      to.add_option(
+            "--adapter", x.adapter,
+            "Instead of a file: \"module:name\" or \"module\", found in "
+            "the current folder too")
+          ->type_name("MODULE:NAME")
+          ->excludes(file);
+  to.add_option("--size", x.size, "With --adapter: the number of workers")
+      ->capture_default_str()
+      ->needs(adapter);
+  to.add_option("--python", x.python,
+                "With --adapter: the interpreter, or a virtual environment")
+      ->type_name("PATH")
+      ->needs(adapter);
+  to.add_option("--python-path", x.python_path,
+                "With --adapter: a folder put before sys.path (repeat it for "
+                "more)")
+      ->type_name("DIR")
+      ->allow_extra_args(false)
+      ->needs(adapter);
+  to.add_option("--profile", x.profile, "With --adapter: the kind of workers")
+      ->capture_default_str()
+      ->needs(adapter);
+}
+
+// A flag that may be followed by "=json"; a word after a space is no value of
+// it, but the command.
+void add_events_option(CLI::App& to, event_format& x) {
+  to.add_flag("--events{text}", x,
+              "Print what happens in the supervision tree as lines on stderr; "
+              "--events=json: as JSON")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, event_format>{
+          {"text", event_format::text}, {"json", event_format::json}}));
+}
+
+template <class Enum>
+void add_choice(CLI::App& to, const std::string& name, Enum& x,
+                std::map<std::string, Enum> choices, const std::string& words,
+                const std::string& text) {
+  to.add_option(name, x, text)
+      ->type_name(words)
+      ->transform(CLI::CheckedTransformer(std::move(choices)));
+}
+
+CLI::App* add_call(CLI::App& to, call_arguments& x) {
+  auto* app = to.add_subcommand("call", about_call);
+  add_pool_options(*app, x.pools, true);
+  app->add_option("COMMAND", x.command, "A command of the adapter")->required();
+  app->add_option("ARGS", x.arguments,
+                  "JSON: an object holds arguments by name, an array by "
+                  "position, anything else is the only one; \"-\": read it "
+                  "from stdin")
+      ->capture_default_str();
+  add_duration(*app, "--timeout", x.timeout,
+               "How long it may take; else the pool's request_timeout");
+  add_events_option(*app, x.events);
+  app->footer(examples_call + ('\n' + describe_exit_statuses()));
+  return app;
+}
+
+CLI::App* add_map(CLI::App& to, map_arguments& x) {
+  auto* app = to.add_subcommand("map", about_map);
+  add_pool_options(*app, x.pools, true);
+  app->add_option("COMMAND", x.command, "A command of the adapter")->required();
+  app->add_option("--input", x.input, "Read this instead of stdin")
+      ->type_name("FILE");
+  app->add_option("--output", x.output, "Write this instead of stdout")
+      ->type_name("FILE");
+  add_choice(
+      *app, "--on-error", x.errors,
+      {{"stop", on_error::stop},
+       {"skip", on_error::skip},
+       {"record", on_error::record}},
+      "stop|skip|record",
+      "What becomes of an item that fails: it ends everything (stop, the "
+      "default), it is left out, or a line {\"error\": {\"code\", "
+      "\"text\", \"line\", ...}} takes its place");
+  add_duration(*app, "--timeout", x.timeout,
+               "How long one item may take; else the pool's request_timeout");
+  add_duration(*app, "--patience", x.patience,
+               "How long to go on while no worker can be had; 60s if not said");
+  add_choice(*app, "--progress", x.progress,
+             {{"auto", progress_mode::automatic},
+              {"always", progress_mode::always},
+              {"never", progress_mode::never}},
+             "auto|always|never",
+             "Draw a progress bar on stderr; auto: if that is a terminal");
+  add_events_option(*app, x.events);
+  app->add_flag("--summary", x.summary,
+                "Say at the end what was done, also if stderr is no terminal");
+  app->footer(examples_map + ('\n' + describe_exit_statuses()));
+  return app;
+}
+
+CLI::App* add_check(CLI::App& to, check_arguments& x) {
+  auto* app = to.add_subcommand("check", about_check);
+  add_pool_options(*app, x.pools, false);
+  app->footer(examples_check + ('\n' + describe_exit_statuses()));
+  return app;
+}
+
+int parse_and_run(int argc, char** argv) {
+  CLI::App app{about, "charmer"};
+  app.set_version_flag("--version", "charmer " CHARMER_VERSION);
+  app.require_subcommand(1);
+  app.footer("charmer SUBCOMMAND --help says more.\n\n"
+             + describe_exit_statuses());
+  call_arguments call;
+  map_arguments map;
+  check_arguments check;
+  auto* call_app = add_call(app, call);
+  auto* map_app = add_map(app, map);
+  add_check(app, check);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    auto status = app.exit(e);
+    return status == 0 ? 0 : static_cast<int>(exit_status::usage);
+  }
+  if (call_app->parsed())
+    return static_cast<int>(call_command(call));
+  if (map_app->parsed())
+    return static_cast<int>(map_command(map));
+  return static_cast<int>(check_command(check));
+}
+
+} // namespace
+
+int run(int argc, char** argv) {
+  try {
+    return parse_and_run(argc, argv);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "charmer: internal error: %s\n", e.what());
+    return static_cast<int>(exit_status::internal);
+  }
+}
+
+} // namespace charmer::tools

@@ -1,0 +1,111 @@
+#include "charmer/tools/dispatcher.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <unordered_map>
+
+namespace charmer::tools {
+
+namespace {
+
+struct call_batch {
+  std::vector<call_request> calls;
+};
+
+} // namespace
+
+} // namespace charmer::tools
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(charmer::tools::call_batch)
+
+namespace charmer::tools {
+
+namespace {
+
+struct caller_state {
+  std::unordered_map<std::uint64_t, call_id> in_flight;
+};
+
+using self_ptr = caf::stateful_actor<caller_state>*;
+
+caf::behavior caller(self_ptr self, pool_handle pool, std::string command,
+                     call_options options,
+                     std::shared_ptr<outcome_queue> outcomes) {
+  auto finish = [=](call_outcome x) {
+    state_of(self).in_flight.erase(x.id);
+    outcomes->put(std::move(x));
+  };
+  auto start = [=](call_request& x) {
+    auto id = x.id;
+    auto pending = call(self, pool, command,
+                        payload::json(std::move(x.arguments)), options);
+    state_of(self).in_flight.emplace(id, pending.id());
+    pending.then(
+        [=](reply& r) {
+          finish({id, std::move(r.value), {}});
+        },
+        [=](caf::error& e) {
+          finish({id, {}, std::move(e)});
+        });
+  };
+  self->set_default_handler(caf::drop);
+  return {
+      [=](call_batch& x) {
+        for (auto& one : x.calls)
+          start(one);
+      },
+      [=](cancel_atom) {
+        for (auto& [id, call] : state_of(self).in_flight)
+          cast(pool.door(), cancel_atom_v, call);
+      },
+  };
+}
+
+} // namespace
+
+// -- outcome_queue ------------------------------------------------------------
+
+outcome_queue::outcome_queue() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  // nop
+}
+
+void outcome_queue::put(call_outcome x) {
+  std::lock_guard guard{mutex_};
+  waiting_.push_back(std::move(x));
+  if (waiting_.size() == 1)
+    eventfd_write(fd_.get(), 1);
+}
+
+std::vector<call_outcome> outcome_queue::take() {
+  std::lock_guard guard{mutex_};
+  if (!waiting_.empty()) {
+    eventfd_t count;
+    eventfd_read(fd_.get(), &count);
+  }
+  return std::exchange(waiting_, {});
+}
+
+// -- dispatcher ---------------------------------------------------------------
+
+dispatcher::dispatcher(caf::actor_system& sys, pool_handle pool,
+                       std::string command, call_options options,
+                       std::shared_ptr<outcome_queue> outcomes)
+    : self_(sys.spawn(caller, std::move(pool), std::move(command),
+                      std::move(options), std::move(outcomes))) {
+  // nop
+}
+
+dispatcher::~dispatcher() {
+  caf::anon_send_exit(self_, caf::exit_reason::user_shutdown);
+}
+
+void dispatcher::send(std::vector<call_request> calls) {
+  cast(self_, call_batch{std::move(calls)});
+}
+
+void dispatcher::cancel() {
+  cast(self_, cancel_atom_v);
+}
+
+} // namespace charmer::tools

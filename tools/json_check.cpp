@@ -1,0 +1,51 @@
+#include "charmer/tools/json_check.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace charmer::tools {
+
+namespace {
+
+using nlohmann::json;
+
+// "[json.exception…] parse error at line 1, column 3: syntax error while …"
+std::string without_prefix(const std::string& what) {
+  auto colon = what.find("column ");
+  if (colon != std::string::npos)
+    colon = what.find(": ", colon);
+  else
+    colon = what.find("] ");
+  return colon == std::string::npos ? what : what.substr(colon + 2);
+}
+
+json_fault locate(std::string_view text, std::size_t byte, std::string what) {
+  auto before = text.substr(0, std::min(byte > 0 ? byte - 1 : 0, text.size()));
+  json_fault result;
+  result.line = 1 + std::count(before.begin(), before.end(), '\n');
+  before.remove_prefix(before.rfind('\n') + 1); // npos + 1 is 0
+  result.column = 1 + std::count_if(before.begin(), before.end(), [](char c) {
+                    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+                  });
+  result.text = without_prefix(what);
+  return result;
+}
+
+} // namespace
+
+std::optional<json_fault> find_json_fault(std::string_view text) {
+  if (json::accept(text))
+    return std::nullopt;
+  // Only a text that is wrong pays for being parsed a second time.
+  try {
+    [[maybe_unused]] auto never = json::parse(text);
+  } catch (const json::parse_error& e) {
+    return locate(text, e.byte, e.what());
+  } catch (const json::exception& e) {
+    return json_fault{1, 1, without_prefix(e.what())};
+  }
+  return json_fault{1, 1, "not accepted as JSON"};
+}
+
+} // namespace charmer::tools
