@@ -31,7 +31,9 @@ class Shop(charmer.Adapter):
         return seconds
 
     @charmer.command(idempotent=True)
-    def patient(self, seconds):
+    def patient(self, seconds, marker):
+        with open(marker, "w") as file:
+            file.write("begun")
         time.sleep(seconds)
         return seconds
 

@@ -1,0 +1,257 @@
+// Workers that die, hang, or never start: every request has its outcome, and
+// the pool is whole again.
+#include "pool_fixture.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include <cstdlib>
+#include <unistd.h>
+
+using namespace charmer_tests;
+
+namespace {
+
+bool whole(const pool_stats& x) {
+  auto ready = std::count_if(x.workers.begin(), x.workers.end(), [](auto& w) {
+    return w.state == worker_state::ready;
+  });
+  return x.workers.size() == x.size && static_cast<std::size_t>(ready) == x.size
+         && x.counts.balanced();
+}
+
+// How many processes have this one as their parent, zombies included; each was
+// created by some thread.
+std::size_t children() {
+  std::size_t result = 0;
+  for (auto& task : std::filesystem::directory_iterator{"/proc/self/task"}) {
+    std::ifstream file{task.path() / "children"};
+    for (long pid; file >> pid;)
+      ++result;
+  }
+  return result;
+}
+
+std::size_t descriptors() {
+  std::filesystem::directory_iterator all{"/proc/self/fd"};
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+// A file by which a command tells that it has begun.
+class marker {
+public:
+  marker() {
+    auto text =
+        (std::filesystem::temp_directory_path() / "charmer-XXXXXX").string();
+    auto fd = mkstemp(text.data());
+    REQUIRE(fd >= 0);
+    ::close(fd);
+    path = text;
+  }
+
+  ~marker() { std::filesystem::remove(path); }
+
+  bool wait() const {
+    auto end = std::chrono::steady_clock::now() + limit;
+    while (std::chrono::steady_clock::now() < end) {
+      if (std::filesystem::file_size(path) > 0)
+        return true;
+      std::this_thread::yield();
+    }
+    return false;
+  }
+
+  std::string path;
+};
+
+} // namespace
+
+TEST_CASE("the caller of a command that dies hears how, and nobody else") {
+  pool_fixture f;
+  for (std::string how : {"exit", "segfault", "kill"}) {
+    auto out = f.call("die", {{"how", how}});
+    CHECK(out.why == pool_errc::worker_died);
+    auto what = out.what();
+    CHECK(what.begun);
+    CHECK(what.command == "die");
+    CHECK(what.exit_code == (how == "exit" ? 3 : -1));
+    CHECK(what.signal
+          == (how == "kill"       ? SIGKILL
+              : how == "segfault" ? SIGSEGV
+                                  : 0));
+    CHECK(f.call("add", {{"a", 1}, {"b", 1}}).json() == 2);
+  }
+  CHECK(f.eventually(whole));
+  CHECK(f.events.wait_for("charmer.supervisor.child_terminated", 3));
+}
+
+TEST_CASE("the event of a death tells pid, signal and last lines of stderr") {
+  pool_fixture f{shop(1)};
+  f.call("print", {{"text", "last words"}});
+  f.call("die", {{"how", "kill"}});
+  CHECK(f.events.wait_for([](const event& x) {
+    return x.name == "charmer.supervisor.child_terminated"
+           && x.details.count("pid") == 1 && x.details.count("signal") == 1
+           && x.details.count("stderr") == 1
+           && x.details.at("stderr").find("last words") != std::string::npos;
+  }));
+}
+
+TEST_CASE("an idle worker that is killed is replaced") {
+  pool_fixture f;
+  auto victim = f.call("pid").json().get<int>();
+  kill(victim, SIGKILL);
+  CHECK(f.events.wait_for("charmer.worker.ready", 3));
+  CHECK(f.eventually(whole));
+  CHECK(f.call("add", {{"a", 1}, {"b", 1}}).json() == 2);
+}
+
+TEST_CASE("an idempotent request survives its worker") {
+  pool_fixture f{shop(1)};
+  auto pid = f.call("pid").json().get<int>();
+  outcome out;
+  marker begun;
+  std::thread killer{[&] {
+    if (begun.wait())
+      kill(pid, SIGKILL);
+  }};
+  charmer::call(f.self, f.pool, "patient",
+                {{"seconds", 0.3}, {"marker", begun.path}})
+      .receive([&](const reply& x) { out.value = x; },
+               [&](caf::error& e) { out.why = std::move(e); });
+  killer.join();
+  CHECK_MESSAGE(!out.why, describe(out.why));
+  CHECK(f.stats().counts.retried == 1);
+}
+
+TEST_CASE("a request that kills every worker is poisoned after three") {
+  auto x = shop(1);
+  x.intensity = 10;
+  pool_fixture f{x};
+  auto out = f.call("poison");
+  CHECK(out.why == pool_errc::poisoned);
+  CHECK(out.what().exit_code == 1);
+  CHECK(f.call("add", {{"a", 1}, {"b", 1}}).json() == 2);
+}
+
+TEST_CASE("a command that hangs is cancelled and its worker replaced") {
+  auto x = shop(1);
+  x.cancel_grace = 50ms;
+  pool_fixture f{x};
+  auto out = f.call("sleep", {{"seconds", 600}}, {.timeout = 200ms});
+  CHECK(out.why == pool_errc::exec_timeout);
+  CHECK(f.call("add", {{"a", 1}, {"b", 1}}).json() == 2);
+  CHECK(f.stats().counts.expelled == 1);
+  CHECK(f.eventually(whole));
+}
+
+TEST_CASE("a command that asks whether it was cancelled keeps its worker") {
+  auto x = shop(1);
+  x.cancel_grace = 20s;
+  pool_fixture f{x};
+  auto before = f.call("pid").json();
+  auto out = f.call("wait_for_cancel", {}, {.timeout = 200ms});
+  CHECK(out.why == pool_errc::exec_timeout);
+  CHECK(f.call("pid").json() == before);
+  CHECK(f.stats().counts.stale == 1);
+}
+
+TEST_CASE("a call can be cancelled while it waits and while it runs") {
+  auto x = shop(1);
+  x.cancel_grace = 50ms;
+  pool_fixture f{x};
+  caf::scoped_actor a{f.sys};
+  caf::scoped_actor b{f.sys};
+  marker begun;
+  auto running = charmer::call(a, f.pool, "patient",
+                               {{"seconds", 600}, {"marker", begun.path}});
+  CHECK(begun.wait());
+  auto waiting = charmer::call(b, f.pool, "add", {{"a", 1}, {"b", 1}});
+  CHECK(f.eventually([](auto& s) { return s.counts.waiting == 1; }));
+  caf::error first;
+  caf::error second;
+  waiting.cancel();
+  waiting.receive([](const reply&) {}, [&](caf::error& e) { first = e; });
+  running.cancel();
+  running.receive([](const reply&) {}, [&](caf::error& e) { second = e; });
+  CHECK(first == pool_errc::cancelled);
+  CHECK(!failure_of(first).begun);
+  CHECK(second == pool_errc::cancelled);
+  CHECK(failure_of(second).begun);
+  CHECK(f.call("add", {{"a", 1}, {"b", 1}}).json() == 2);
+  CHECK(f.stats().counts.cancelled == 2);
+}
+
+TEST_CASE("requests of a caller that is gone never run") {
+  pool_fixture f{shop(1)};
+  caf::scoped_actor busy{f.sys};
+  auto first = charmer::call(busy, f.pool, "sleep", {{"seconds", 0.2}});
+  {
+    caf::scoped_actor gone{f.sys};
+    charmer::call(gone, f.pool, "die", {{"how", "exit"}});
+    CHECK(f.eventually([](auto& s) { return s.counts.waiting == 1; }));
+  }
+  CHECK(f.eventually([](auto& s) { return s.counts.cancelled == 1; }));
+  caf::error why;
+  first.receive([](const reply&) {}, [&](caf::error& e) { why = e; });
+  CHECK(!why);
+  CHECK(f.stats().counts.failed == 0);
+}
+
+TEST_CASE("no worker in time means wait_timeout, a full queue means so now") {
+  auto x = shop(1);
+  x.max_queue_size = 1;
+  pool_fixture f{x};
+  caf::scoped_actor a{f.sys};
+  caf::scoped_actor b{f.sys};
+  auto running = charmer::call(a, f.pool, "sleep", {{"seconds", 1}});
+  CHECK(f.eventually([](auto& s) { return s.counts.running == 1; }));
+  auto waiting = charmer::call(b, f.pool, "ping", {}, {.queue_timeout = 100ms});
+  CHECK(f.eventually([](auto& s) { return s.counts.waiting == 1; }));
+  CHECK(f.call("ping").why == pool_errc::queue_full);
+  caf::error why;
+  waiting.receive([](const reply&) {}, [&](caf::error& e) { why = e; });
+  CHECK(why == pool_errc::wait_timeout);
+  running.receive([](const reply&) {}, [](caf::error&) { FAIL("failed"); });
+}
+
+TEST_CASE("an adapter that does not import: one error with the traceback") {
+  auto x = shop(2);
+  x.adapter = "no_such_module:Shop";
+  pool_fixture f{x, false};
+  auto err = f.app->await_ready(limit);
+  CHECK(err == pool_errc::start_failed);
+  CHECK(failure_of(err).text.find("no_such_module") != std::string::npos);
+  auto out = f.call("ping");
+  CHECK(out.why == pool_errc::pool_degraded);
+  CHECK(out.what().text.find("no_such_module") != std::string::npos);
+  CHECK(f.events.wait_for("charmer.pool.degraded"));
+}
+
+TEST_CASE("workers that die at once degrade the pool, and it recovers") {
+  auto x = shop(1);
+  x.intensity = 2;
+  x.restart_backoff = {.minimum = 10ms, .maximum = 50ms};
+  pool_fixture f{x};
+  for (int i = 0; i < 20; ++i)
+    f.call("die", {{"how", "exit"}}, {.timeout = 10s});
+  CHECK(f.events.wait_for("charmer.pool.degraded"));
+  CHECK(f.events.wait_for("charmer.pool.recovered"));
+  CHECK(f.eventually(whole));
+  CHECK(f.call("ping").json()["status"] == "pong");
+}
+
+TEST_CASE("a stopped pool leaves no process and no descriptor") {
+  { pool_fixture f{shop(1)}; } // what is opened once and for all
+  auto open = descriptors();
+  {
+    pool_fixture f{shop(4)};
+    CHECK(children() == 4);
+    f.call("die", {{"how", "exit"}});
+    f.call("ping");
+    CHECK(!f.app->stop());
+    CHECK(children() == 0);
+  }
+  CHECK(descriptors() == open);
+}
