@@ -74,6 +74,7 @@ public:
   }
 
   ~world() {
+    everybody.clear();
     hub.reset();
     if (root) {
       caf::anon_send_exit(root, caf::exit_reason::user_shutdown);
@@ -158,6 +159,7 @@ public:
       auto handle = context.self->spawn(body, how);
       handle->attach_functor([this, id] { log.push_back("-" + id); });
       handles[id] = handle;
+      everybody.push_back(handle);
       return started{handle};
     };
     return {.id = id, .start = start};
@@ -239,8 +241,9 @@ public:
   caf::error end_reason;
   std::vector<string> log;
   std::map<string, int> starts;
-  std::map<string, int> refuse; ///< how many starts will fail
-  std::map<string, caf::actor> handles;
+  std::map<string, int> refuse;         ///< how many starts will fail
+  std::map<string, caf::actor> handles; ///< the last one of each id
+  std::vector<caf::actor> everybody;    ///< whoever was started
   std::map<string, std::uint64_t> tokens;
   std::map<string, caf::actor> asked_by;
 

@@ -1,0 +1,425 @@
+// Handlers of events: isolated, bounded, filtered, supervised.
+#include "charmer/supervision/event_queue.hpp"
+
+#include "world.hpp"
+
+#include <nlohmann/json.hpp>
+
+using namespace test;
+
+namespace {
+
+event named_event(string name) {
+  return event{.name = std::move(name)};
+}
+
+/// A hub with its manager, and a record of what a handler got.
+struct managed : world {
+  managed() { manager = system.spawn(event_manager, hub); }
+
+  ~managed() {
+    caf::anon_send_exit(manager, caf::exit_reason::kill);
+    manager = nullptr;
+    run();
+  }
+
+  handler_spec recorder(string name) {
+    return {.name = name, .on_event = [this, name](const event& e) {
+              got.push_back(name + ":" + e.name);
+            }};
+  }
+
+  answer<nothing> add(handler_spec x) {
+    return ask<nothing>(manager, add_handler_atom_v, std::move(x));
+  }
+
+  void notify(string name) {
+    caf::anon_send(manager, notify_atom_v, named_event(std::move(name)));
+    run();
+  }
+
+  std::vector<string> names() {
+    std::vector<string> result;
+    auto all =
+        ask<std::vector<handler_info>>(manager, which_handlers_atom_v).value();
+    for (const auto& x : all)
+      if (x.name.rfind("observer", 0) != 0)
+        result.push_back(x.name);
+    return result;
+  }
+
+  std::vector<string> take() { return std::exchange(got, {}); }
+
+  using list = std::vector<string>;
+
+  caf::actor manager;
+  list got;
+};
+
+} // namespace
+
+TEST_CASE_FIXTURE(managed, "handlers are added, told, listed and deleted") {
+  CHECK(add(recorder("a")).ok());
+  CHECK(add(recorder("b")).ok());
+  CHECK(names() == list{"a", "b"});
+  notify("x");
+  CHECK(take() == list{"a:x", "b:x"});
+  CHECK(ask<nothing>(manager, delete_handler_atom_v, string{"a"}).ok());
+  CHECK(is(ask<nothing>(manager, delete_handler_atom_v, string{"a"}).error(),
+           supervision_errc::not_found));
+  notify("y");
+  CHECK(take() == list{"b:y"});
+}
+
+TEST_CASE_FIXTURE(managed, "a name is there once, and a handler must handle") {
+  CHECK(add(recorder("a")).ok());
+  CHECK(is(add(recorder("a")).error(), supervision_errc::already_present));
+  CHECK(is(add({.name = "b"}).error(), supervision_errc::invalid_spec));
+  CHECK(names() == list{"a"});
+}
+
+TEST_CASE_FIXTURE(managed, "a failed add installs nothing") {
+  auto a = recorder("a");
+  SUBCASE("it answers an error") {
+    a.on_add = [](const caf::message&) -> caf::error {
+      return caf::sec::cannot_open_file;
+    };
+    CHECK(is(add(a).error(), caf::sec::cannot_open_file));
+  }
+  SUBCASE("it throws") {
+    a.on_add = [](const caf::message&) -> caf::error {
+      throw std::runtime_error("no disk");
+    };
+    CHECK(describe_reason(add(a).error()).find("no disk") != string::npos);
+  }
+  CHECK(names().empty());
+}
+
+TEST_CASE_FIXTURE(managed,
+                  "a handler that throws is removed alone, with a report") {
+  auto bad = recorder("bad");
+  bad.on_event = [](const event& e) {
+    if (e.name == "x")
+      throw std::runtime_error("boom");
+  };
+  CHECK(add(recorder("a")).ok());
+  CHECK(add(bad).ok());
+  CHECK(add(recorder("c")).ok());
+  notify("x");
+  CHECK(names() == list{"a", "c"});
+  auto told = take();
+  CHECK(std::count(told.begin(), told.end(), "a:x") == 1);
+  CHECK(std::count(told.begin(), told.end(), "c:x") == 1);
+  auto reports = named(event_name::handler_removed);
+  REQUIRE(reports.size() == 1);
+  CHECK(reports.front().text.find("boom") != string::npos);
+  CHECK(reports.front().details.at("handler") == "\"bad\"");
+  CHECK(reports.front().level == severity::error);
+}
+
+TEST_CASE_FIXTURE(
+    managed,
+    "sync_notify answers after all have dealt with it, also if some failed") {
+  auto bad = recorder("bad");
+  bad.on_event = [](const event&) { throw 1; };
+  CHECK(add(recorder("a")).ok());
+  CHECK(add(bad).ok());
+  auto done = ask<nothing>(manager, sync_notify_atom_v, named_event("x"));
+  CHECK(done.ok());
+  auto told = take();
+  CHECK(std::count(told.begin(), told.end(), "a:x") == 1);
+}
+
+TEST_CASE_FIXTURE(managed,
+                  "sync_notify waits for a slow actor, and others do not") {
+  auto slow = system.spawn([](caf::event_based_actor* self) -> caf::behavior {
+    auto owed = std::make_shared<caf::response_promise>();
+    return {
+        [=](const event&) -> caf::result<void> {
+          return *owed = self->make_response_promise();
+        },
+        [=](caf::ok_atom) { owed->deliver(caf::unit); },
+    };
+  });
+  CHECK(add({.name = "slow", .filter = {.name = "x"}, .receiver = slow}).ok());
+  CHECK(add(recorder("fast")).ok());
+  auto done = ask<nothing>(manager, sync_notify_atom_v, named_event("x"));
+  CHECK_FALSE(done.came());
+  notify("y");
+  CHECK(take() == list{"fast:x", "fast:y"});
+  caf::anon_send(slow, caf::ok_atom::value);
+  run();
+  CHECK(done.ok());
+  caf::anon_send_exit(slow, caf::exit_reason::kill);
+}
+
+TEST_CASE_FIXTURE(managed, "an actor that answers wrongly or ends is removed") {
+  auto wrong = system.spawn(
+      []() -> caf::behavior { return {[](const event&) { return 42; }}; });
+  CHECK(add({.name = "wrong", .receiver = wrong}).ok());
+  SUBCASE("answers wrongly") {
+    notify("x");
+  }
+  SUBCASE("ends") {}
+  caf::anon_send_exit(wrong, caf::exit_reason::user_shutdown);
+  run();
+  CHECK(names().empty());
+  CHECK(named(event_name::handler_removed).size() == 1);
+}
+
+TEST_CASE_FIXTURE(managed, "handlers answer calls") {
+  auto a = recorder("a");
+  int events = 0;
+  a.on_event = [&](const event&) { ++events; };
+  a.on_call = [&](const caf::message&) -> caf::expected<caf::message> {
+    return caf::make_message(events);
+  };
+  CHECK(add(a).ok());
+  CHECK(add(recorder("b")).ok());
+  notify("x");
+  auto question = caf::make_message(string{"how many"});
+  CHECK(ask<int>(manager, call_handler_atom_v, string{"a"}, question).value()
+        == 1);
+  CHECK(
+      is(ask<int>(manager, call_handler_atom_v, string{"b"}, question).error(),
+         supervision_errc::unsupported));
+  CHECK(
+      is(ask<int>(manager, call_handler_atom_v, string{"c"}, question).error(),
+         supervision_errc::not_found));
+}
+
+TEST_CASE_FIXTURE(
+    managed,
+    "a handler that throws in a call is removed, and the caller is told") {
+  auto a = recorder("a");
+  a.on_call = [](const caf::message&) -> caf::expected<caf::message> {
+    throw std::runtime_error("boom");
+  };
+  CHECK(add(a).ok());
+  auto question = caf::make_message(1);
+  CHECK(
+      is(ask<int>(manager, call_handler_atom_v, string{"a"}, question).error(),
+         supervision_errc::handler_failed));
+  CHECK(names().empty());
+}
+
+TEST_CASE_FIXTURE(
+    managed, "swap hands over what the first one leaves, and loses no event") {
+  auto a = recorder("a");
+  a.on_remove = [](const caf::error& why) {
+    return caf::make_message(string{"left: "} + describe_reason(why));
+  };
+  string inherited;
+  auto b = recorder("b");
+  b.filter.name = "y";
+  b.on_add = [&](const caf::message& x) {
+    inherited = x.get_as<string>(0);
+    return caf::error{};
+  };
+  CHECK(add(a).ok());
+  notify("x");
+  CHECK(ask<nothing>(manager, swap_handler_atom_v, string{"a"}, b).ok());
+  CHECK(names() == list{"b"});
+  CHECK(inherited.find("left: replaced") == 0);
+  notify("y");
+  CHECK(take() == list{"a:x", "b:y"});
+}
+
+TEST_CASE_FIXTURE(managed, "a swap that fails leaves neither") {
+  auto b = recorder("b");
+  b.on_add = [](const caf::message&) -> caf::error {
+    return caf::sec::cannot_open_file;
+  };
+  CHECK(add(recorder("a")).ok());
+  CHECK(is(ask<nothing>(manager, swap_handler_atom_v, string{"a"}, b).error(),
+           caf::sec::cannot_open_file));
+  CHECK(names().empty());
+}
+
+TEST_CASE_FIXTURE(managed, "the end of its owner removes a handler") {
+  auto owner = system.spawn(
+      [](caf::event_based_actor*) -> caf::behavior { return {[](int) {}}; });
+  auto a = recorder("a");
+  a.owner = owner;
+  CHECK(add(a).ok());
+  caf::anon_send_exit(owner, caf::exit_reason::kill);
+  owner = nullptr;
+  a.owner = nullptr;
+  run();
+  CHECK(names().empty());
+}
+
+TEST_CASE_FIXTURE(managed,
+                  "an owner is told when its handler is removed, and why") {
+  string told;
+  auto owner = system.spawn([&](caf::event_based_actor*) -> caf::behavior {
+    return {
+        [&](handler_removed_atom, const string& name, const caf::error& why) {
+          told = name + ": " + describe_reason(why);
+        }};
+  });
+  auto a = recorder("a");
+  a.on_event = [](const event&) { throw std::runtime_error("boom"); };
+  a.owner = owner;
+  CHECK(add(a).ok());
+  notify("x");
+  CHECK(told == "a: handler_failed: boom");
+  caf::anon_send_exit(owner, caf::exit_reason::kill);
+  run();
+}
+
+TEST_CASE_FIXTURE(managed, "handlers outlive the event manager") {
+  CHECK(add(recorder("a")).ok());
+  caf::anon_send_exit(manager, caf::exit_reason::kill);
+  run();
+  manager = system.spawn(event_manager, hub);
+  CHECK(names() == list{"a"});
+  notify("x");
+  CHECK(take() == list{"a:x"});
+}
+
+TEST_CASE_FIXTURE(managed, "the event manager is a child like any other") {
+  supervise({.name = "root", .children = {event_manager_child(hub)}});
+  auto first = child("events").handle;
+  caf::anon_send_exit(first, caf::exit_reason::kill);
+  run();
+  auto second = child("events").handle;
+  CHECK(second != first);
+  CHECK(ask<nothing>(second, sync_notify_atom_v, named_event("x")).ok());
+}
+
+TEST_CASE_FIXTURE(managed, "a filter chooses by name, path and level") {
+  auto a = recorder("a");
+  a.filter = {.name = "charmer.*.died",
+              .path = "root/*",
+              .at_least = severity::warning};
+  CHECK(add(a).ok());
+  auto tell = [&](string name, string path, severity level) {
+    hub->notify({.name = name, .level = level, .path = path});
+    run();
+  };
+  tell("charmer.worker.died", "root/pool", severity::error);
+  tell("charmer.worker.died", "root/pool", severity::info);
+  tell("charmer.worker.died", "other", severity::error);
+  tell("charmer.worker.born", "root/pool", severity::error);
+  CHECK(take() == list{"a:charmer.worker.died"});
+}
+
+TEST_CASE("patterns match as a reader expects") {
+  auto like = [](string text, string pattern) {
+    return event_filter{.name = pattern}.matches({.name = text});
+  };
+  CHECK(like("", "*"));
+  CHECK(like("abc", "abc"));
+  CHECK_FALSE(like("abc", "ab"));
+  CHECK_FALSE(like("ab", "abc"));
+  CHECK(like("abc", "a*c"));
+  CHECK(like("abcbc", "a*bc"));
+  CHECK(like("abc", "***"));
+  CHECK_FALSE(like("abd", "a*c"));
+  CHECK_FALSE(like("", "a"));
+}
+
+TEST_CASE_FIXTURE(
+    managed, "a slow handler loses events, counts them, and delays nobody") {
+  auto slow = recorder("slow");
+  slow.capacity = 3;
+  CHECK(add(slow).ok());
+  CHECK(add(recorder("other")).ok());
+  for (int i = 0; i < 10; ++i)
+    hub->notify(named_event("x"));
+  run();
+  auto all = hub->which();
+  REQUIRE(all.size() == 3);
+  CHECK(all[1].name == "other");
+  CHECK(all[1].dropped == 0);
+  CHECK(all[2].dropped == 8); // seven of these and the report about itself
+  CHECK(named(event_name::handler_overflow).size() == 1);
+  auto told = take();
+  CHECK(std::count(told.begin(), told.end(), "slow:x") == 3);
+  CHECK(std::count(told.begin(), told.end(), "other:x") == 10);
+}
+
+TEST_CASE_FIXTURE(managed, "what waits is delivered before a handler goes") {
+  CHECK(add(recorder("a")).ok());
+  hub->notify(named_event("x"));
+  CHECK(hub->remove("a"));
+  run();
+  CHECK(take() == list{"a:x"});
+}
+
+TEST_CASE("a queue that is closed drops what waits and releases it") {
+  event_queue queue{4};
+  auto what = std::make_shared<const event>();
+  auto pending = std::make_shared<const int>(1);
+  CHECK(queue.push({what, pending}) == event_queue::pushed::wake);
+  CHECK(queue.push({what, pending}) == event_queue::pushed::queued);
+  CHECK(pending.use_count() == 3);
+  queue.close();
+  CHECK(pending.use_count() == 1);
+  CHECK(queue.push({what, pending}) == event_queue::pushed::dropped);
+  CHECK(pending.use_count() == 1);
+}
+
+// -- the event as text and as JSON
+// -----------------------------------------------
+
+TEST_CASE("an event is one line, and what has several lines follows") {
+  event e{.name = "charmer.supervisor.child_terminated",
+          .level = severity::error,
+          .path = "root/pool default",
+          .child = "worker 3",
+          .actor_id = 17,
+          .text = "killed by SIGKILL",
+          .restarts = 2,
+          .attempt = 1,
+          .delay = 200ms,
+          .uptime = 1500ms};
+  e.set("pid", 4711);
+  e.set("lost", true);
+  e.set_json("stderr", R"(["one","two"])");
+  CHECK(
+      to_string(e)
+      == "1970-01-01T00:00:00.000000Z error "
+         "charmer.supervisor.child_terminated [root/pool default] 'worker 3' "
+         "#17: killed by SIGKILL restarts=2 attempt=1 delay=200ms uptime=1.5s "
+         "lost=true pid=4711\n  stderr:\n    one\n    two");
+}
+
+TEST_CASE("an event is one JSON object on one line") {
+  event e{.name = "x", .path = "root", .text = "line 1\nline \"2\""};
+  e.reason = make_error(supervision_errc::not_found, "child 'a'");
+  e.set("n", 1);
+  e.set("d", 0.5);
+  e.set("s", "text \xff");
+  e.set("inf", std::numeric_limits<double>::infinity());
+  e.set_json("broken", "{");
+  auto text = to_json(e);
+  CHECK(text.find('\n') == string::npos);
+  auto x = nlohmann::json::parse(text);
+  CHECK(x["name"] == "x");
+  CHECK(x["level"] == "info");
+  CHECK(x["text"] == "line 1\nline \"2\"");
+  CHECK(x["reason"]["category"] == "supervisor");
+  CHECK(x["reason"]["text"] == "not_found: child 'a'");
+  CHECK(x["details"]["n"] == 1);
+  CHECK(x["details"]["d"] == 0.5);
+  CHECK(x["details"]["inf"] == "inf");
+  CHECK(x["details"]["broken"] == "{");
+}
+
+TEST_CASE_FIXTURE(world, "an event goes through the serializer unchanged") {
+  event e{.name = "x", .level = severity::error, .wall = caf::make_timestamp()};
+  e.reason = make_error(supervision_errc::planned_stop,
+                        exit_details{"ttl", {{"pid", "1"}}});
+  e.set("n", 1);
+  std::vector<char> bytes;
+  caf::binary_serializer sink{system, bytes};
+  REQUIRE_FALSE(sink(e));
+  event copy;
+  caf::binary_deserializer source{system, bytes};
+  REQUIRE_FALSE(source(copy));
+  CHECK(to_json(copy) == to_json(e));
+  REQUIRE(exit_details_of(copy.reason));
+  CHECK(exit_details_of(copy.reason)->details.at("pid") == "1");
+}

@@ -1,0 +1,264 @@
+// Thousands of interleavings of starts, crashes, kills, stops, requests and
+// time, in any order. Whatever happens: every request is answered, no actor is
+// left, no restart exceeds the budget, and what a supervisor says about its
+// children is true.
+//
+// CHARMER_SEED=n runs the one sequence that failed, CHARMER_RUNS=n that many.
+#include "world.hpp"
+
+#include <cstdlib>
+#include <random>
+
+using namespace test;
+
+namespace {
+
+/// What to do next, and to whom.
+class chaos : public world {
+public:
+  explicit chaos(std::uint64_t seed) : random_(seed) {}
+
+  /// One life of a supervisor.
+  void live() {
+    begin();
+    for (int i = 0; i < 60 && !ended; ++i) {
+      act();
+      check_budget();
+    }
+    settle();
+    stop();
+  }
+
+private:
+  std::size_t below(std::size_t n) { return random_() % n; }
+  bool maybe(int percent) { return below(100) < std::size_t(percent); }
+  string some_id() { return string(1, char('a' + below(6))); }
+
+  child_spec some_child(const string& id) {
+    manners how;
+    how.stubborn = maybe(15);
+    how.last_will = maybe(20) ? 700ms : 0ms;
+    auto x = maybe(40) ? slow_worker(id, how) : worker(id, how);
+    x.restart = restart_type(below(3));
+    x.start_limit = 5s;
+    if (maybe(30))
+      x.stop = maybe(50) ? shutdown::brutal_kill() : shutdown::after(1s);
+    if (maybe(40))
+      x.retry = backoff{.minimum = 100ms, .maximum = 3s, .reset_after = 10s};
+    if (maybe(20))
+      x.intensity = restart_intensity{.intensity = int(below(4))};
+    if (x.restart != restart_type::permanent && when_ != auto_shutdown::never)
+      x.significant = maybe(20);
+    return x;
+  }
+
+  void begin() {
+    using enum strategy;
+    strategy strategies[] = {one_for_one, one_for_all, rest_for_one};
+    when_ = auto_shutdown(below(3));
+    limit_ = {.intensity = int(below(8)), .period = 5s};
+    supervisor_spec spec{.name = "root",
+                         .strategy = strategies[below(3)],
+                         .intensity = limit_,
+                         .auto_shutdown = when_,
+                         .kill_grace = 1s,
+                         .seed = random_()};
+    for (auto id : {"a", "b", "c"})
+      if (maybe(60)) {
+        spec.children.push_back(some_child(id));
+        own_budget_[id] = spec.children.back().intensity.has_value();
+      }
+    if (maybe(50)) { // the one under test is the inner one
+      inner_ = true;
+      auto middle = supervisor_child("middle", spec);
+      middle.restart = restart_type::temporary;
+      supervise({.name = "top", .children = {middle}});
+      return;
+    }
+    supervise(spec);
+  }
+
+  /// The supervisor under test, or null.
+  caf::actor target() { return inner_ ? child("middle").handle : root; }
+
+  template <class T, class... Ts>
+  void request(Ts... xs) {
+    auto whom = inner_ ? middle_ : root;
+    if (!whom)
+      return;
+    auto x = ask_later<T>(whom, std::move(xs)...);
+    came_.push_back([x] { return x.came(); });
+  }
+
+  void act() {
+    if (inner_ && !middle_)
+      middle_ = target();
+    auto id = some_id();
+    switch (below(13)) {
+      case 0:
+      case 1:
+        if (handles.count(id) > 0)
+          caf::anon_send(handles[id], caf::ok_atom::value, some_reason());
+        break;
+      case 2:
+        if (handles.count(id) > 0)
+          caf::anon_send_exit(handles[id], caf::exit_reason::kill);
+        break;
+      case 3:
+        if (!everybody.empty())
+          caf::anon_send_exit(everybody[below(everybody.size())],
+                              caf::exit_reason::kill);
+        break;
+      case 4: {
+        auto x = some_child(id);
+        if (own_budget_.count(id) == 0)
+          own_budget_[id] = x.intensity.has_value();
+        else // an id keeps its kind, so that the events can be counted
+          x.intensity = own_budget_[id]
+                            ? std::optional{restart_intensity{.intensity = 2}}
+                            : std::nullopt;
+        request<caf::actor>(start_child_atom_v, x);
+        break;
+      }
+      case 5:
+        request<nothing>(terminate_child_atom_v, id);
+        break;
+      case 6:
+        request<caf::actor>(restart_child_atom_v, id);
+        break;
+      case 7:
+        request<nothing>(delete_child_atom_v, id);
+        break;
+      case 8:
+        request<caf::actor>(replace_child_atom_v, id);
+        break;
+      case 9:
+        if (asked_by.count(id) > 0)
+          caf::anon_send(asked_by[id], child_ready_atom_v, tokens[id]);
+        break;
+      case 10:
+        if (asked_by.count(id) > 0)
+          caf::anon_send(asked_by[id], child_failed_atom_v, tokens[id],
+                         caf::error{caf::sec::cannot_open_port});
+        break;
+      case 11:
+        refuse[id] = int(below(3));
+        break;
+      default:
+        advance(std::chrono::milliseconds(below(3000)));
+    }
+    // Not always to the end: the next thing happens in the middle of this one.
+    scheduler.run(maybe(50) ? 1000000 : below(6));
+  }
+
+  caf::error some_reason() {
+    switch (below(4)) {
+      case 0:
+        return {};
+      case 1:
+        return caf::exit_reason::user_shutdown;
+      case 2:
+        return make_error(supervision_errc::planned_stop);
+      default:
+        return caf::sec::runtime_error;
+    }
+  }
+
+  /// Restarts that the supervisor's budget paid for, in one period.
+  void check_budget() {
+    std::vector<std::int64_t> paid;
+    for (const auto& e : events)
+      if (e.name == event_name::child_restarting && e.child != "middle"
+          && !own_budget_[e.child])
+        paid.push_back(e.monotonic_ns);
+    for (auto first : paid) {
+      std::int64_t inside = 0;
+      for (auto x : paid)
+        inside += x >= first && x - first <= limit_.period.count() ? 1 : 0;
+      REQUIRE(inside <= limit_.intensity + renewals());
+    }
+  }
+
+  /// Planned stops restart a group without being charged.
+  std::int64_t renewals() const {
+    std::int64_t result = 0;
+    for (const auto& e : events)
+      result += is(e.reason, supervision_errc::planned_stop) ? 1 : 0;
+    return result;
+  }
+
+  /// After long enough nothing is on its way any more.
+  void settle() {
+    for (int i = 0; i < 20; ++i) {
+      refuse.clear();
+      for (auto& [id, supervisor] : asked_by)
+        make_ready(id);
+      advance(30s);
+    }
+    auto whom = inner_ ? (ended ? caf::actor{} : target()) : root;
+    if (!whom || has_ended(whom))
+      return;
+    auto all = ask<std::vector<child_info>>(whom, which_children_atom_v);
+    std::size_t alive = 0;
+    for (const auto& x : everybody)
+      alive += has_ended(x) ? 0 : 1;
+    std::size_t running = 0;
+    for (const auto& x : all.value()) {
+      INFO("child " << x.id << " is " << to_string(x.state));
+      CHECK(
+          (x.state == child_state::running || x.state == child_state::stopped));
+      if (x.state == child_state::running) {
+        ++running;
+        CHECK_FALSE(has_ended(x.handle));
+      }
+    }
+    CHECK(alive == running);
+    auto counts = ask<child_counts>(whom, count_children_atom_v).value();
+    CHECK(counts.active == running);
+    CHECK(counts.specs == all.value().size());
+  }
+
+  void stop() {
+    caf::anon_send_exit(root, maybe(30) ? caf::exit_reason::kill
+                                        : caf::exit_reason::user_shutdown);
+    run();
+    for (int i = 0; i < 10; ++i)
+      advance(10s);
+    CHECK(ended);
+    for (const auto& x : everybody)
+      CHECK(has_ended(x));
+    for (const auto& came : came_)
+      CHECK(came());
+    middle_ = nullptr;
+    asked_by.clear();
+  }
+
+  std::mt19937_64 random_;
+  auto_shutdown when_ = auto_shutdown::never;
+  restart_intensity limit_;
+  bool inner_ = false;
+  caf::actor middle_;
+  std::map<string, bool> own_budget_;
+  std::vector<std::function<bool()>> came_;
+};
+
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
+  auto text = std::getenv(variable);
+  return text ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+} // namespace
+
+TEST_CASE(
+    "whatever happens in whatever order, nothing hangs and nothing leaks") {
+  if (auto seed = number_from("CHARMER_SEED", 0)) {
+    chaos{seed}.live();
+    return;
+  }
+  auto runs = number_from("CHARMER_RUNS", 400);
+  for (std::uint64_t seed = 1; seed <= runs; ++seed) {
+    INFO("CHARMER_SEED=" << seed);
+    chaos x{seed};
+    x.live();
+  }
+}
