@@ -1,0 +1,75 @@
+#include "charmer/wire/line_tail.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+using namespace charmer::wire;
+using namespace std::chrono_literals;
+
+namespace {
+
+using lines = std::vector<std::string>;
+
+} // namespace
+
+TEST_SUITE_BEGIN("line tail");
+
+TEST_CASE("lines come whole, however the bytes are cut") {
+  line_tail tail{10};
+  lines seen;
+  auto see = [&](const std::string& x) { seen.push_back(x); };
+  for (auto piece : {"fir", "st\nsec", "ond\r\n\n", "third"})
+    tail.feed(piece, see);
+  CHECK_EQ(seen, lines{"first", "second"});
+  tail.finish(see);
+  CHECK_EQ(seen, lines{"first", "second", "third"});
+  CHECK_EQ(tail.last(), seen);
+}
+
+TEST_CASE("the last lines are kept, no more than were asked for") {
+  line_tail tail{3};
+  auto ignore = [](const std::string&) {};
+  for (int i = 0; i < 100; ++i)
+    tail.feed(std::to_string(i) + "\n", ignore);
+  CHECK_EQ(tail.last(), lines{"97", "98", "99"});
+}
+
+TEST_CASE("a line is bounded, however long it is") {
+  line_tail tail{3};
+  auto ignore = [](const std::string&) {};
+  for (int i = 0; i < 1000; ++i)
+    tail.feed(std::string(10'000, 'x'), ignore);
+  tail.feed("\nnext\n", ignore);
+  REQUIRE_EQ(tail.last().size(), 2);
+  CHECK_EQ(tail.last()[0], std::string(line_tail::max_line, 'x') + "…");
+  CHECK_EQ(tail.last()[1], "next");
+}
+
+TEST_CASE("what is no UTF-8 is replaced, what is stays") {
+  CHECK_EQ(as_utf8("größer €𝄞"), "größer €𝄞");
+  CHECK_EQ(as_utf8("a\xff"
+                   "b"),
+           "a\xEF\xBF\xBD"
+           "b");
+  CHECK_EQ(as_utf8("\xc3"), "\xEF\xBF\xBD");
+  // Overlong, surrogate, beyond Unicode: each byte is replaced.
+  for (auto bad : {"\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80"})
+    CHECK(as_utf8(bad).find("\xEF\xBF\xBD") == 0);
+}
+
+TEST_CASE("a flood passes in part, and the rest is counted") {
+  flood_gate gate{10};
+  flood_gate::time_point now{1h};
+  int passed = 0;
+  for (int i = 0; i < 100; ++i)
+    passed += gate.pass(now);
+  CHECK_EQ(passed, 10);
+  CHECK_FALSE(gate.pass(now + 999ms));
+  CHECK(gate.pass(now + 1s));
+  CHECK_EQ(gate.take_dropped(), 91);
+  CHECK_EQ(gate.take_dropped(), 0);
+}
+
+TEST_SUITE_END();
