@@ -36,6 +36,7 @@ std::vector<fs::path> package_candidates() {
                      / "python");
   }
   result.emplace_back(CHARMER_BUILT_PYTHON_PACKAGE);
+  result.emplace_back(CHARMER_INSTALLED_PYTHON_PACKAGE);
   return result;
 }
 

@@ -6,7 +6,7 @@
 //
 // The folder: $CHARMER_PYTHON_PACKAGE, else beside the running program
 // (`python`, or `../share/charmer/python` as installed), else where this
-// library was built.
+// library was built, else where it was to be installed.
 //
 // The environment is the host's with the pool's `env` over it. BLAS and OpenMP
 // are limited to the worker's number of threads unless the pool or the host
