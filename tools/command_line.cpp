@@ -11,7 +11,11 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
-#include <map>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace charmer::tools {
 
@@ -64,88 +68,154 @@ constexpr auto examples_check = R"(examples:
   charmer check --adapter calculator:Calculator
 )";
 
+// As CLI11's own, but that a subcommand is listed by its first line, and that
+// the description is a paragraph of its own.
+class formatter : public CLI::Formatter {
+public:
+  formatter() { column_width(width); }
+
+  std::string make_description(const CLI::App* app) const override {
+    return app->get_description() + "\n\n";
+  }
+
+  std::string make_subcommand(const CLI::App* app) const override {
+    auto text = app->get_description();
+    std::stringstream out;
+    CLI::detail::format_help(out, app->get_name(),
+                             text.substr(0, text.find('\n')), width);
+    return out.str();
+  }
+
+private:
+  static constexpr std::size_t width = 26;
+};
+
 void add_duration(CLI::App& to, const std::string& name, timespan& x,
                   const std::string& text) {
-  to.add_option_function<std::string>(
-        name,
-        [&x](const std::string& said) {
-          auto parsed = parse_duration(said);
-          if (!parsed || *parsed <= timespan{0})
-            throw CLI::ValidationError{
-                "\"" + said
-                + R"(" is no duration; write it as "250ms", "5s" or "2m")"};
-          x = *parsed;
-        },
-        text)
-      ->type_name("DURATION");
+  auto read = [&x](const std::string& said) {
+    auto parsed = parse_duration(said);
+    if (!parsed || *parsed <= timespan{0})
+      throw CLI::ValidationError{
+          "\"" + said
+          + R"(" is no duration; write it as "250ms", "5s" or "2m")"};
+    x = *parsed;
+  };
+  to.add_option_function<std::string>(name, read, text)->type_name("DURATION");
 }
 
-void add_pool_options(CLI::App& app, pool_choice& x, bool one) {
-  auto& to = *app.add_option_group("pools");
-  to.require_option(1, 0); // -c or --adapter, and more with the latter
-  auto* file = to.add_option("-c,--config", x.file, "The settings of pools")
-                   ->type_name("FILE");
-  if (one)
-    to.add_option("--pool", x.pool,
-                  "Which pool of the file, if there are several and none is "
-                  "called \"default\"")
-        ->type_name("NAME")
-        ->needs(file);
-  auto* adapter =
-      to.add_option(
-            "--adapter", x.adapter,
-            "Instead of a file: \"module:name\" or \"module\", found in "
-            "the current folder too")
-          ->type_name("MODULE:NAME")
-          ->excludes(file);
-  to.add_option("--size", x.size, "With --adapter: the number of workers")
-      ->capture_default_str()
-      ->needs(adapter);
-  to.add_option("--python", x.python,
-                "With --adapter: the interpreter, or a virtual environment")
-      ->type_name("PATH")
-      ->needs(adapter);
-  to.add_option("--python-path", x.python_path,
-                "With --adapter: a folder put before sys.path (repeat it for "
-                "more)")
-      ->type_name("DIR")
-      ->allow_extra_args(false)
-      ->needs(adapter);
-  to.add_option("--profile", x.profile, "With --adapter: the kind of workers")
-      ->capture_default_str()
-      ->needs(adapter);
+template <class Enum>
+using words = std::vector<std::pair<std::string, Enum>>;
+
+/// A function that takes one of the words.
+template <class Enum>
+std::function<void(const std::string&)> chooser(std::string name,
+                                                words<Enum> known, Enum& x) {
+  return [=, &x](const std::string& said) {
+    std::string allowed;
+    for (auto& [word, value] : known) {
+      if (word == said) {
+        x = value;
+        return;
+      }
+      allowed += (allowed.empty() ? "" : ", ") + word;
+    }
+    throw CLI::ValidationError{name + ": \"" + said
+                               + "\" is none of: " + allowed};
+  };
+}
+
+template <class Enum>
+void add_choice(CLI::App& to, const std::string& name, words<Enum> known,
+                Enum& x, const std::string& text) {
+  std::string type;
+  for (auto& [word, value] : known)
+    type += (type.empty() ? "" : "|") + word;
+  to.add_option_function<std::string>(name, chooser(name, std::move(known), x),
+                                      text)
+      ->type_name(type);
 }
 
 // A flag that may be followed by "=json"; a word after a space is no value of
 // it, but the command.
 void add_events_option(CLI::App& to, event_format& x) {
-  to.add_flag("--events{text}", x,
-              "Print what happens in the supervision tree as lines on stderr; "
-              "--events=json: as JSON")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, event_format>{
-          {"text", event_format::text}, {"json", event_format::json}}));
+  words<event_format> known{{"text", event_format::text},
+                            {"json", event_format::json}};
+  const std::string text =
+      "Print what happens in the supervision tree as lines\n"
+      "on stderr; --events=json: as JSON";
+  to.add_flag("--events{text}", text)
+      ->each(chooser("--events", std::move(known), x));
 }
 
-template <class Enum>
-void add_choice(CLI::App& to, const std::string& name, Enum& x,
-                std::map<std::string, Enum> choices, const std::string& words,
-                const std::string& text) {
-  to.add_option(name, x, text)
-      ->type_name(words)
-      ->transform(CLI::CheckedTransformer(std::move(choices)));
+// -- which pools
+// ---------------------------------------------------------------
+
+void add_file_options(CLI::App& app, pool_choice& x, bool one) {
+  constexpr auto group = "Pools of a file";
+  auto* file = app.add_option("-c,--config", x.file, "The settings of pools")
+                   ->type_name("FILE")
+                   ->group(group);
+  if (one)
+    app.add_option("--pool", x.pool,
+                   "Which pool of the file, if there are several and\n"
+                   "none is called \"default\"")
+        ->type_name("NAME")
+        ->group(group)
+        ->needs(file);
 }
+
+void add_adapter_options(CLI::App& app, pool_choice& x) {
+  constexpr auto group = "A pool without a file";
+  auto* adapter =
+      app.add_option("--adapter", x.adapter,
+                     "What the workers run: \"module:name\" or \"module\",\n"
+                     "found in the current folder, too")
+          ->type_name("MODULE:NAME")
+          ->group(group);
+  auto add = [&](const char* name, auto& value, const char* type,
+                 const char* text) {
+    app.add_option(name, value, text)
+        ->type_name(type)
+        ->group(group)
+        ->needs(adapter)
+        ->allow_extra_args(false);
+  };
+  add("--size", x.size, "N", "The number of workers; 4 if not said");
+  add("--python", x.python, "PATH",
+      "The interpreter, or a virtual environment");
+  add("--python-path", x.python_path, "DIR",
+      "Put before sys.path; may be repeated");
+  add("--profile", x.profile, "NAME",
+      "The kind of workers; \"process\" if not said");
+}
+
+void add_pool_options(CLI::App& app, pool_choice& x, bool one) {
+  add_file_options(app, x, one);
+  add_adapter_options(app, x);
+  app.parse_complete_callback([&x] {
+    if (x.file.empty() == x.adapter.empty())
+      throw CLI::ValidationError{"either -c FILE or --adapter MODULE:NAME says "
+                                 "which pools are meant"};
+  });
+}
+
+// -- subcommands
+// ---------------------------------------------------------------
 
 CLI::App* add_call(CLI::App& to, call_arguments& x) {
   auto* app = to.add_subcommand("call", about_call);
-  add_pool_options(*app, x.pools, true);
-  app->add_option("COMMAND", x.command, "A command of the adapter")->required();
+  app->add_option("COMMAND", x.command, "A command of the adapter")
+      ->type_name("")
+      ->required();
   app->add_option("ARGS", x.arguments,
-                  "JSON: an object holds arguments by name, an array by "
-                  "position, anything else is the only one; \"-\": read it "
-                  "from stdin")
-      ->capture_default_str();
+                  "JSON: an object holds arguments by name, an array\n"
+                  "by position, anything else is the only one;\n"
+                  "\"-\": read it from stdin; {} if not said")
+      ->type_name("");
+  add_pool_options(*app, x.pools, true);
   add_duration(*app, "--timeout", x.timeout,
-               "How long it may take; else the pool's request_timeout");
+               "How long it may take; else the pool's\n"
+               "request_timeout");
   add_events_option(*app, x.events);
   app->footer(examples_call + ('\n' + describe_exit_statuses()));
   return app;
@@ -153,34 +223,40 @@ CLI::App* add_call(CLI::App& to, call_arguments& x) {
 
 CLI::App* add_map(CLI::App& to, map_arguments& x) {
   auto* app = to.add_subcommand("map", about_map);
+  app->add_option("COMMAND", x.command, "A command of the adapter")
+      ->type_name("")
+      ->required();
   add_pool_options(*app, x.pools, true);
-  app->add_option("COMMAND", x.command, "A command of the adapter")->required();
   app->add_option("--input", x.input, "Read this instead of stdin")
       ->type_name("FILE");
   app->add_option("--output", x.output, "Write this instead of stdout")
       ->type_name("FILE");
-  add_choice(
-      *app, "--on-error", x.errors,
-      {{"stop", on_error::stop},
-       {"skip", on_error::skip},
-       {"record", on_error::record}},
-      "stop|skip|record",
-      "What becomes of an item that fails: it ends everything (stop, the "
-      "default), it is left out, or a line {\"error\": {\"code\", "
-      "\"text\", \"line\", ...}} takes its place");
+  add_choice(*app, "--on-error",
+             {{"stop", on_error::stop},
+              {"skip", on_error::skip},
+              {"record", on_error::record}},
+             x.errors,
+             "What becomes of an item that fails: it ends\n"
+             "everything (stop, the default), it is left out, or\n"
+             "{\"error\": {\"code\", \"text\", \"line\", ...}}\n"
+             "takes its place");
   add_duration(*app, "--timeout", x.timeout,
-               "How long one item may take; else the pool's request_timeout");
+               "How long one item may take; else the pool's\n"
+               "request_timeout");
   add_duration(*app, "--patience", x.patience,
-               "How long to go on while no worker can be had; 60s if not said");
-  add_choice(*app, "--progress", x.progress,
+               "How long to go on while no worker can be had;\n"
+               "60s if not said");
+  add_choice(*app, "--progress",
              {{"auto", progress_mode::automatic},
               {"always", progress_mode::always},
               {"never", progress_mode::never}},
-             "auto|always|never",
-             "Draw a progress bar on stderr; auto: if that is a terminal");
+             x.progress,
+             "Draw a progress bar on stderr; auto, the default:\n"
+             "if that is a terminal");
   add_events_option(*app, x.events);
   app->add_flag("--summary", x.summary,
-                "Say at the end what was done, also if stderr is no terminal");
+                "Say at the end what was done, also if stderr is\n"
+                "no terminal");
   app->footer(examples_map + ('\n' + describe_exit_statuses()));
   return app;
 }
@@ -196,6 +272,7 @@ int parse_and_run(int argc, char** argv) {
   CLI::App app{about, "charmer"};
   app.set_version_flag("--version", "charmer " CHARMER_VERSION);
   app.require_subcommand(1);
+  app.formatter(std::make_shared<formatter>());
   app.footer("charmer SUBCOMMAND --help says more.\n\n"
              + describe_exit_statuses());
   call_arguments call;
