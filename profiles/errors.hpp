@@ -1,9 +1,9 @@
 // The errors of pools: one enum, and what each of them carries.
 //
 // A caller gets a caf::error whose code is a pool_errc and whose context holds
-// one charmer::failure. Why caf::error and not std::error_code: it is what CAF's
-// response handlers deliver, and it can carry the failure along, across nodes
-// too.
+// one charmer::failure. Why caf::error and not std::error_code: it is what
+// CAF's response handlers deliver, and it can carry the failure along, across
+// nodes too.
 //
 // Threading: plain values.
 //

@@ -28,8 +28,8 @@ nlohmann::json reply::json() const {
   if (value.is != payload::kind::json)
     throw std::invalid_argument("this reply is no JSON but "
                                 + (value.is == payload::kind::raw
-                                     ? std::string{"raw bytes"}
-                                     : "a message of type " + value.type));
+                                       ? std::string{"raw bytes"}
+                                       : "a message of type " + value.type));
   return nlohmann::json::parse(value.data);
 }
 
