@@ -256,6 +256,9 @@ caf::error runtime::stop(timespan limit) {
     close(ctx);
     st.pools->leave(ctx->settings->name);
   }
+  // Observers end with what they observe, whoever still holds the hub.
+  for (auto& x : st.events->which())
+    st.events->remove(x.name);
   return err;
 }
 
