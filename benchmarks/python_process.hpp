@@ -1,0 +1,49 @@
+// A Python program on two pipes: no pool, no actors.
+//
+// What it writes to stderr goes to our own. It is killed when the object ends.
+//
+// Threading: one thread, which must live as long as the object. Errors:
+// std::runtime_error.
+//
+//   python_process echo{"/usr/bin/python3", "bare_echo.py"};
+//   echo.write(text);
+//   echo.read(buffer);
+#pragma once
+
+#include "charmer/wire/operating_system.hpp"
+
+#include <chrono>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bench {
+
+class python_process {
+public:
+  /// Runs `interpreter file arguments…`; the file is one of this folder's.
+  python_process(const std::string& interpreter, const std::string& file,
+                 const std::vector<std::string>& arguments = {});
+
+  python_process(const python_process&) = delete;
+
+  ~python_process();
+
+  /// Blocks until all is written.
+  void write(std::string_view bytes);
+
+  /// Blocks until the buffer is full.
+  void read(std::span<char> buffer);
+
+  /// What it writes until it ends; throws if it does not end in time, or not
+  /// with exit status 0. Call it once, last.
+  std::string finish(std::chrono::milliseconds limit);
+
+private:
+  charmer::wire::unique_fd in_;
+  charmer::wire::unique_fd out_;
+  charmer::wire::launched child_;
+};
+
+} // namespace bench

@@ -1,0 +1,39 @@
+// The rows of targets.md that are built, one file each (row_*.cpp).
+//
+// Threading: rows run one after the other; nothing else of this process runs
+// beside the contestant that is measured.
+#pragma once
+
+#include "measure.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace bench {
+
+/// What all rows are told.
+struct conditions {
+  std::string python; ///< the interpreter of every contestant
+  std::size_t rounds = 5;
+  /// Each contestant, in each round.
+  std::chrono::milliseconds time{1000};
+  /// Leave it to the kernel on which cores sequential calls run (cores.hpp).
+  bool free_cores = false;
+};
+
+struct row {
+  int number;
+  std::string title;
+  /// Throws if something could not be measured.
+  std::vector<result> (*run)(const conditions&);
+};
+
+std::vector<result> sequential_calls(const conditions& x);
+std::vector<result> calls_in_flight(const conditions& x);
+
+/// All rows, in the order of their numbers.
+std::vector<row> rows();
+
+} // namespace bench
