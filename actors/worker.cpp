@@ -23,6 +23,8 @@ public:
     for (auto& x : info.commands)
       ctx_->core.declare(x.name, x.idempotent || named_idempotent(x.name));
     was_ready_ = true;
+    // First, because whoever waits for a worker may ask what it has.
+    ctx_->remember(incarnation_, info);
     auto capacity = ctx_->profile->get_capacity(*ctx_->settings);
     auto recovered = ctx_->with_core(nullptr, [&](auto& out) {
       return ctx_->core.worker_ready(
@@ -30,7 +32,6 @@ public:
           capacity, info.evidence, ctx_->now(), out);
     });
     tell_ready(info);
-    ctx_->remember(incarnation_, std::move(info));
     if (recovered)
       ctx_->tell("charmer.pool.recovered", severity::info,
                  "a worker is ready again");

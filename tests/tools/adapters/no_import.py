@@ -1,0 +1,3 @@
+"""An adapter that does not import."""
+
+import a_package_that_is_not_there  # noqa: F401
