@@ -1,15 +1,27 @@
 """`charmer map`: order, errors, deaths, signals, memory."""
 
+import fcntl
 import json
 import os
+import pty
 import random
 import re
+import select
 import signal
+import termios
 import time
 from typing import Any, Callable, List
 
 import pytest
-from conftest import Command, lines, parsed, poll, resident, workers
+from conftest import (
+    Command,
+    lines,
+    marked_processes,
+    parsed,
+    poll,
+    resident,
+    workers,
+)
 
 SEED = int(os.environ.get("CHARMER_SEED", random.randrange(1 << 30)))
 
@@ -421,6 +433,45 @@ def test_a_bar_is_drawn_only_when_asked_for_or_on_a_terminal(
     assert re.search(r"\[#+ *\] +\d+%  \d+ done  \d+/s  ETA 0:0", done.stderr)
     assert done.stderr.endswith("\r\x1b[K"), "the bar is removed"
     assert charmer.map("--input", source, "sleep").stderr == ""
+
+
+def test_ctrl_c_in_a_terminal_ends_it_in_order(charmer: Command) -> None:
+    source = charmer.file("in.jsonl", lines([0.01] * 100_000))
+    target = os.path.join(charmer.folder, "out.jsonl")
+    host, terminal = pty.openpty()
+    process = charmer.start(
+        "map", "-c", charmer.settings(), "--input", source, "--output", target,
+        "sleep", stdin=terminal, stdout=terminal, stderr=terminal,
+        preexec_fn=lambda: (os.setsid(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)),
+    )  # fmt: skip
+    os.close(terminal)
+    seen = b""
+    while b"ETA" not in seen:
+        assert select.select([host], [], [], 30)[0], seen
+        seen += os.read(host, 1 << 16)
+    os.write(host, b"\x03")
+    while select.select([host], [], [], 15)[0]:
+        try:
+            seen += os.read(host, 1 << 16)
+        except OSError:  # the other end is closed
+            break
+    os.close(host)
+    assert process.wait(15) == 130
+    finished = re.search(rb"interrupted: (\d+) items were finished", seen)
+    assert finished, seen
+    with open(target) as out:
+        assert len(out.readlines()) == int(finished[1])
+
+
+def test_nothing_is_left_when_it_is_killed(charmer: Command) -> None:
+    process = charmer.start("map", "-c", charmer.settings(), "sleep")
+    process.stdin.write(b"60\n" * 4)
+    process.stdin.flush()
+    poll(lambda: len(workers(process.pid)) == 4, "four workers")
+    process.kill()
+    process.wait(10)
+    poll(lambda: not marked_processes(), "the workers have ended", 1)
+    process.communicate(timeout=10)
 
 
 def test_the_summary_tells_what_was_done(charmer: Command) -> None:
