@@ -86,7 +86,7 @@ bool supervisor_state::step() {
   }
   auto number = plan_->starts.front();
   plan_->starts.pop_front();
-  if (auto x = find(number)) {
+  if (auto x = find(number); x && x->current == 0) {
     plan_->awaited = number;
     start(*x, occasion::planned);
   }

@@ -37,6 +37,8 @@ void supervisor_state::ended(child& x, const caf::error& reason) {
 
 void supervisor_state::ended_for_good(child& x, bool keep) {
   auto significant = x.spec->significant;
+  if (plan_) // a group that waits for its restart goes on without it
+    std::erase(plan_->starts, x.number);
   if (!keep)
     remove(x);
   if (!significant || spec_.auto_shutdown == auto_shutdown::never)

@@ -118,12 +118,16 @@ void supervisor_state::current_gone(child& x, const life& l,
       ended(x, reason);
       return;
     }
-    // During the initial start nothing is restarted.
+    // During the initial start nothing is restarted. What is done about the
+    // first one may start this one, too; then there is nothing left to do.
     x.state = child_state::backoff;
-    deferred_.push_back({{}, [this, number = x.number, reason](promise) {
-                           if (auto dead = find(number))
-                             ended(*dead, reason);
-                         }});
+    auto generation = ++x.generation;
+    deferred_.push_back(
+        {{}, [this, generation, number = x.number, reason](promise) {
+           auto dead = find(number);
+           if (dead && dead->generation == generation)
+             ended(*dead, reason);
+         }});
   }
 }
 

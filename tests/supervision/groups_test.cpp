@@ -157,6 +157,21 @@ TEST_CASE_FIXTURE(world, "requests wait until a group has restarted") {
   CHECK(count() == child_counts{6, 6, 0, 6});
 }
 
+TEST_CASE_FIXTURE(world,
+                  "two that die during the initial start are restarted once") {
+  supervise({.name = "root",
+             .strategy = strategy::one_for_all,
+             .intensity = {.intensity = 9},
+             .children = {worker("1"), worker("2"), slow_worker("3")}});
+  crash("1");
+  crash("2");
+  make_ready("3");
+  make_ready("3");
+  CHECK(starts["1"] == 2);
+  CHECK(starts["2"] == 2);
+  CHECK(count() == child_counts{3, 3, 0, 3});
+}
+
 // -- significant children
 // -------------------------------------------------------
 

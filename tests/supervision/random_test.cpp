@@ -21,13 +21,16 @@ public:
   /// One life of a supervisor.
   void live() {
     begin();
-    for (int i = 0; i < 60 && !ended; ++i) {
+    for (int i = 0; i < 60 && !is_over(); ++i) {
+      ++acts;
       act();
       check_budget();
     }
     settle();
     stop();
   }
+
+  std::size_t acts = 0;
 
 private:
   std::size_t below(std::size_t n) { return random_() % n; }
@@ -38,7 +41,7 @@ private:
     manners how;
     how.stubborn = maybe(15);
     how.last_will = maybe(20) ? 700ms : 0ms;
-    auto x = maybe(40) ? slow_worker(id, how) : worker(id, how);
+    auto x = maybe(30) ? slow_worker(id, how) : worker(id, how);
     x.restart = restart_type(below(3));
     x.start_limit = 5s;
     if (maybe(30))
@@ -56,7 +59,7 @@ private:
     using enum strategy;
     strategy strategies[] = {one_for_one, one_for_all, rest_for_one};
     when_ = auto_shutdown(below(3));
-    limit_ = {.intensity = int(below(8)), .period = 5s};
+    limit_ = {.intensity = int(below(30)), .period = 5s};
     supervisor_spec spec{.name = "root",
                          .strategy = strategies[below(3)],
                          .intensity = limit_,
@@ -78,6 +81,8 @@ private:
     supervise(spec);
   }
 
+  bool is_over() const { return ended || (middle_ && has_ended(middle_)); }
+
   /// The supervisor under test, or null.
   caf::actor target() { return inner_ ? child("middle").handle : root; }
 
@@ -94,7 +99,7 @@ private:
     if (inner_ && !middle_)
       middle_ = target();
     auto id = some_id();
-    switch (below(13)) {
+    switch (below(16)) {
       case 0:
       case 1:
         if (handles.count(id) > 0)
@@ -142,7 +147,13 @@ private:
                          caf::error{caf::sec::cannot_open_port});
         break;
       case 11:
-        refuse[id] = int(below(3));
+        refuse[id] = int(below(2));
+        break;
+      case 12:
+      case 13:
+      case 14:
+        for (auto& [slow, supervisor] : asked_by)
+          caf::anon_send(supervisor, child_ready_atom_v, tokens[slow]);
         break;
       default:
         advance(std::chrono::milliseconds(below(3000)));
@@ -191,9 +202,11 @@ private:
   void settle() {
     for (int i = 0; i < 20; ++i) {
       refuse.clear();
-      for (auto& [id, supervisor] : asked_by)
-        make_ready(id);
-      advance(30s);
+      // A group starts one after the other, in whatever order.
+      for (int pass = 0; pass < 8; ++pass)
+        for (auto& [id, supervisor] : asked_by)
+          make_ready(id);
+      advance(i < 10 ? 1s : 30s);
     }
     auto whom = inner_ ? (ended ? caf::actor{} : target()) : root;
     if (!whom || has_ended(whom))
@@ -252,13 +265,31 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
 TEST_CASE(
     "whatever happens in whatever order, nothing hangs and nothing leaks") {
   if (auto seed = number_from("CHARMER_SEED", 0)) {
-    chaos{seed}.live();
+    chaos x{seed};
+    x.live();
+    for (const auto& e : x.events)
+      MESSAGE(to_string(e));
     return;
   }
-  auto runs = number_from("CHARMER_RUNS", 400);
+  auto runs = number_from("CHARMER_RUNS", 20000);
+  std::size_t acts = 0;
+  std::map<string, std::size_t> seen;
   for (std::uint64_t seed = 1; seed <= runs; ++seed) {
     INFO("CHARMER_SEED=" << seed);
     chaos x{seed};
     x.live();
+    acts += x.acts;
+    for (const auto& e : x.events)
+      ++seen[e.name];
   }
+  // It would prove nothing if little had happened.
+  CHECK(acts > 20 * runs);
+  for (const auto& [name, times] : seen)
+    MESSAGE(name, ": ", times);
+  for (auto name :
+       {event_name::child_started, event_name::child_terminated,
+        event_name::child_restarting, event_name::child_replaced,
+        event_name::start_error, event_name::shutdown_error,
+        event_name::restart_intensity_reached, event_name::supervisor_stopped})
+    CHECK_MESSAGE(seen[string{name}] > runs / 20, string{name});
 }
