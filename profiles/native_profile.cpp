@@ -32,8 +32,9 @@ native_spawner find_native(const std::string& name) {
 // whoever sends; ends with the actor behind it, for the same reason.
 class native_worker : public caf::monitorable_actor {
 public:
-  native_worker(caf::actor_config& cfg, worker_start what, caf::actor behind)
-      : monitorable_actor(cfg), what_(std::move(what)),
+  native_worker(caf::actor_config& cfg, std::weak_ptr<worker_host> host,
+                caf::actor behind)
+      : monitorable_actor(cfg), host_(std::move(host)),
         behind_(std::move(behind)) {}
 
   void enqueue(caf::mailbox_element_ptr x,
@@ -49,7 +50,8 @@ public:
     }
     if (content.match_elements<caf::exit_msg>()) {
       planned_ = true;
-      what_.host->retiring();
+      if (auto host = host_.lock())
+        host->retiring();
     }
     behind_->enqueue(std::move(x), context);
   }
@@ -57,19 +59,20 @@ public:
   void on_destroy() override {}
 
   /// The actor behind it has ended.
-  void ended(const caf::error& why) {
+  void ended(const worker_start& what, const caf::error& why) {
     failure said{.text = describe_reason(why),
-                 .pool = what_.settings->name,
-                 .worker = what_.worker,
-                 .incarnation = what_.incarnation};
-    what_.host->died(
+                 .pool = what.settings->name,
+                 .worker = what.worker,
+                 .incarnation = what.incarnation};
+    what.host->died(
         {make_error(pool_errc::worker_died, std::move(said)), planned_.load()});
     auto reason = expelled_ ? make_error(supervision_errc::planned_stop) : why;
     cleanup(std::move(reason), nullptr);
   }
 
 private:
-  const worker_start what_;
+  // Not held: a host may hold the worker.
+  const std::weak_ptr<worker_host> host_;
   const caf::actor behind_;
   std::atomic<bool> planned_ = false;
   std::atomic<bool> expelled_ = false;
@@ -103,14 +106,13 @@ caf::expected<caf::actor> native_profile::start_worker(caf::actor_system& sys,
   } catch (const std::exception& e) {
     return refuse(what, e.what());
   }
-  auto host = what.host;
   caf::actor_config cfg;
   auto worker = caf::make_actor<native_worker, caf::actor>(
-      sys.next_actor_id(), sys.node(), &sys, cfg, std::move(what), behind);
-  host->ready({.handle = worker});
-  on_exit(behind, [worker](const caf::error& why) {
+      sys.next_actor_id(), sys.node(), &sys, cfg, what.host, behind);
+  what.host->ready({.handle = worker});
+  on_exit(behind, [worker, what = std::move(what)](const caf::error& why) {
     static_cast<native_worker*>(caf::actor_cast<caf::abstract_actor*>(worker))
-        ->ended(why);
+        ->ended(what, why);
   });
   return worker;
 }

@@ -18,7 +18,9 @@ caf::expected<caf::actor> process_profile::start_worker(caf::actor_system& sys,
     return make_error(pool_errc::start_failed,
                       "the actor system has no caf::io::middleman loaded");
   auto session = std::make_shared<worker_session>(std::move(what));
-  auto worker = sys.middleman().spawn_broker(python_worker::run, session);
+  caf::actor_config cfg{&sys.middleman().backend()};
+  auto worker =
+      sys.spawn_class<python_worker_actor, caf::no_spawn_options>(cfg, session);
   on_exit(worker,
           [session](const caf::error& why) { session->abandoned(why); });
   spawner_.start(

@@ -1,12 +1,12 @@
 #include "charmer/profiles/python_worker.hpp"
 
+#include "charmer/profiles/worker_frames.hpp"
 #include "charmer/supervision/errors.hpp"
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
 #include <utility>
-
-#include <nlohmann/json.hpp>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -34,73 +34,27 @@ private:
   std::shared_ptr<const wire::progress_page> page_;
 };
 
-pool_errc code_of(wire::Failure::Kind kind) {
-  switch (kind) {
-    case wire::Failure::UNKNOWN_COMMAND:
-      return pool_errc::unknown_command;
-    case wire::Failure::BAD_ARGUMENTS:
-    case wire::Failure::BAD_RESULT:
-      return pool_errc::bad_payload;
-    case wire::Failure::TOO_LARGE:
-      return pool_errc::frame_too_large;
-    case wire::Failure::START:
-    case wire::Failure::VERSION:
-      return pool_errc::start_failed;
-    case wire::Failure::CANCELLED:
-      return pool_errc::cancelled;
-    default:
-      return pool_errc::python_exception;
+caf::error thrown(const std::exception_ptr& x) {
+  try {
+    std::rethrow_exception(x);
+  } catch (const std::exception& e) {
+    return make_error(pool_errc::worker_died, e.what());
+  } catch (...) {
+    return make_error(pool_errc::worker_died, "an unknown exception");
   }
-}
-
-// The causes first, as Python prints them.
-std::string whole_traceback(const wire::Exception& x) {
-  if (!x.has_cause())
-    return x.traceback();
-  return whole_traceback(x.cause()) + "\nThe above led to:\n\n" + x.traceback();
-}
-
-void describe(failure& to, const wire::Exception& x) {
-  to.type = x.type();
-  to.text = x.type().empty()   ? x.text()
-            : x.text().empty() ? x.type()
-                               : x.type() + ": " + x.text();
-  to.traceback = whole_traceback(x);
-}
-
-severity severity_of(int python_level) {
-  return python_level >= 40   ? severity::error
-         : python_level >= 30 ? severity::warning
-         : python_level >= 20 ? severity::info
-                              : severity::debug;
-}
-
-// A worker is not trusted to send JSON where JSON is due.
-void set_json(event& to, const char* key, std::string& text) {
-  if (text.empty())
-    return;
-  if (nlohmann::json::accept(text))
-    to.set_json(key, std::move(text));
-  else
-    to.set(key, wire::as_utf8(text));
 }
 
 } // namespace
 
 // -- the table of messages ----------------------------------------------------
 
-caf::behavior python_worker::run(self_type* self,
-                                 std::shared_ptr<worker_session> session) {
-  auto& x = self->state;
-  x.session_ = std::move(session);
-  return x.make_behavior();
-}
-
-caf::behavior python_worker::make_behavior() {
+caf::behavior python_worker::run(std::shared_ptr<worker_session> session) {
+  session_ = std::move(session);
   self_->set_exit_handler([this](caf::exit_msg& x) { stop(x.reason); });
   self_->set_error_handler([](caf::scheduled_actor*, caf::error&) {});
   self_->set_down_handler([](caf::scheduled_actor*, caf::down_msg&) {});
   self_->set_default_handler(caf::drop);
+  self_->set_exception_handler([](std::exception_ptr& x) { return thrown(x); });
   return {
       [this](const invocation& x) -> caf::delegated<reply> {
         call(x);
@@ -284,27 +238,7 @@ void python_worker::adopt() {
   tail_.emplace(settings.stderr_lines);
   if (settings.start_timeout != infinite)
     send_later(self_, settings.start_timeout, worker_tick::start_limit);
-  say_hello();
-}
-
-void python_worker::say_hello() {
-  auto& settings = session_->settings();
-  wire::Frame frame;
-  auto& hello = *frame.mutable_hello();
-  hello.set_version(wire::protocol_version);
-  hello.set_pool(settings.name);
-  hello.set_worker(session_->worker());
-  hello.set_incarnation(session_->incarnation());
-  hello.set_adapter(settings.adapter);
-  for (auto& x : settings.python_path)
-    hello.add_python_path(x);
-  hello.set_max_frame_bytes(settings.max_frame_bytes);
-  hello.set_threads(1);
-  hello.set_log_level(settings.log_level);
-  for (auto& x : settings.idempotent)
-    hello.add_idempotent(x);
-  hello.set_options(settings.adapter_options);
-  send_frame(frame);
+  send_frame(hello_for(*session_));
 }
 
 void python_worker::greeted(wire::Ready& x) {
@@ -319,17 +253,10 @@ void python_worker::greeted(wire::Ready& x) {
     return;
   }
   ready_ = true;
-  worker_info info{
-      .handle = caf::actor{self_},
-      .pid = child_->pid(),
-      .interpreter = x.executable(),
-      .python_version = x.python_version(),
-      .gil_enabled = x.gil_enabled(),
-      .evidence = std::make_shared<page_evidence>(child_->page),
-  };
-  for (auto& c : x.commands())
-    info.commands.push_back(
-        {c.name(), c.idempotent(), c.stream(), c.signature(), c.doc()});
+  auto info = info_from(x);
+  info.handle = caf::actor{self_};
+  info.pid = child_->pid();
+  info.evidence = std::make_shared<page_evidence>(child_->page);
   session_->host().ready(std::move(info));
 }
 
@@ -373,10 +300,10 @@ bool python_worker::handle(std::string_view bytes) {
       greeted(*frame_.mutable_ready());
       break;
     case wire::Frame::kLog:
-      tell_log(*frame_.mutable_log());
+      tell_through(record_gate_, event_from(*frame_.mutable_log()));
       break;
     case wire::Frame::kTelemetry:
-      tell_telemetry(*frame_.mutable_telemetry());
+      tell_through(record_gate_, event_from(*frame_.mutable_telemetry()));
       break;
     default:
       break; // a newer peer, or an answer to what was never asked
@@ -402,26 +329,6 @@ void python_worker::failed(wire::Failure& x) {
   describe(what, x.exception());
   settle(x.id(),
          caf::make_message(make_error(code_of(x.kind()), std::move(what))));
-}
-
-void python_worker::tell_log(wire::Log& x) {
-  event e{.name = "charmer.worker.log", .level = severity_of(x.level())};
-  e.text = std::move(*x.mutable_text());
-  e.set("logger", x.logger());
-  e.set("level", x.level());
-  e.set("time", x.time());
-  if (!x.correlation().empty())
-    e.set("correlation", x.correlation());
-  tell_through(record_gate_, std::move(e));
-}
-
-void python_worker::tell_telemetry(wire::Telemetry& x) {
-  event e{.name = std::move(*x.mutable_name())};
-  set_json(e, "measurements", *x.mutable_measurements());
-  set_json(e, "metadata", *x.mutable_metadata());
-  if (!x.correlation().empty())
-    e.set("correlation", x.correlation());
-  tell_through(record_gate_, std::move(e));
 }
 
 void python_worker::tell_line(const std::string& line) {
@@ -583,29 +490,9 @@ void python_worker::conclude(wire::exit_status status) {
     quit_with(std::move(error), what);
 }
 
-// Adds what supervisors put into their events to the reason.
 void python_worker::quit_with(caf::error reason, const failure& what) {
-  if (!reason) {
-    self_->quit();
-    return;
-  }
-  exit_details said{.text = what.text};
-  auto set = [&](const char* key, auto value) {
-    said.details[key] = nlohmann::json(value).dump();
-  };
-  if (child_ != nullptr)
-    set("pid", child_->pid());
-  if (what.exit_code >= 0)
-    set("exit_code", what.exit_code);
-  if (what.signal != 0)
-    set("signal", what.signal);
-  if (!what.stderr_tail.empty())
-    set("stderr", what.stderr_tail);
-  if (!what.traceback.empty())
-    set("traceback", what.traceback);
-  self_->quit(
-      caf::error{reason.code(), reason.category(),
-                 reason.context() + caf::make_message(std::move(said))});
+  self_->quit(with_details(std::move(reason), what,
+                           child_ != nullptr ? child_->pid() : 0));
 }
 
 } // namespace charmer

@@ -58,13 +58,11 @@ public:
   explicit python_worker(self_type* self) : self_(self) {}
 
   /// The behaviour of the actor.
-  static caf::behavior run(self_type* self,
-                           std::shared_ptr<worker_session> session);
+  caf::behavior run(std::shared_ptr<worker_session> session);
 
 private:
   // -- the table of messages --------------------------------------------------
 
-  caf::behavior make_behavior();
   void call(const invocation& x);
   void cancel(std::uint64_t lease);
   void expel();
@@ -77,7 +75,6 @@ private:
   // -- starting ---------------------------------------------------------------
 
   void adopt();
-  void say_hello();
   void greeted(wire::Ready& x);
   void refused(wire::Failure& x);
 
@@ -86,8 +83,6 @@ private:
   bool handle(std::string_view bytes);
   void finished(wire::Result& x);
   void failed(wire::Failure& x);
-  void tell_log(wire::Log& x);
-  void tell_telemetry(wire::Telemetry& x);
   void hear(std::string_view bytes);
   void tell_line(const std::string& line);
   void tell_through(wire::flood_gate& gate, event x);
@@ -146,6 +141,28 @@ private:
   bool expelled_ = false;
   std::optional<caf::error> stop_reason_;
   std::optional<std::pair<pool_errc, failure>> verdict_;
+};
+
+/// The broker around it. CAF's own forget to close their mailbox when they end:
+/// requests to a dead one would neither be answered nor bounced, and a tick to
+/// itself would keep it for ever.
+class python_worker_actor : public python_worker::self_type {
+public:
+  python_worker_actor(caf::actor_config& cfg,
+                      std::shared_ptr<worker_session> session)
+      : python_worker::self_type(cfg), session_(std::move(session)) {}
+
+  caf::behavior make_behavior() override {
+    return state.run(std::move(session_));
+  }
+
+  bool cleanup(caf::error&& reason, caf::execution_unit* context) override {
+    close_all();
+    return caf::scheduled_actor::cleanup(std::move(reason), context);
+  }
+
+private:
+  std::shared_ptr<worker_session> session_; // until it begins
 };
 
 } // namespace charmer

@@ -31,6 +31,7 @@ std::optional<exit_status> child_process::collect() {
     return std::nullopt;
   kill();
   gone_ = true;
+  keeper_.forget(pid_);
   return os.reap(pidfd_->get());
 }
 

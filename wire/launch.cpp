@@ -36,6 +36,7 @@ struct child_plan {
   char* const* arguments;
   char* const* environment;
   const char* directory; // null: stay
+  bool outlives_host;
   child_descriptors fds;
   pid_t parent;
   // What failed, told by the child.
@@ -69,18 +70,21 @@ CHARMER_RUNS_IN_CHILD void close_from(unsigned int first) {
 
 CHARMER_RUNS_IN_CHILD int run_child(void* argument) {
   auto& plan = *static_cast<child_plan*>(argument);
-  // If the host died before prctl, nobody would tell us.
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
-    return give_up(plan, "cannot tie the child to its host");
-  if (::getppid() != plan.parent)
-    ::_exit(exit_code_not_executed);
+  if (!plan.outlives_host) {
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+      return give_up(plan, "cannot tie the child to its host");
+    // If the host died before that, nobody would tell us.
+    if (::getppid() != plan.parent)
+      ::_exit(exit_code_not_executed);
+  }
   if (::setpgid(0, 0) != 0)
     return give_up(plan, "cannot make a process group");
   if (::dup2(plan.fds.standard_input, 0) < 0
       || ::dup2(plan.fds.standard_output, 1) < 0
-      || ::dup2(plan.fds.standard_error, 2) < 0 || ::dup2(plan.fds.page, 3) < 0)
+      || ::dup2(plan.fds.standard_error, 2) < 0
+      || (plan.fds.page >= 0 && ::dup2(plan.fds.page, 3) < 0))
     return give_up(plan, "cannot place the child's descriptors");
-  close_from(4);
+  close_from(plan.fds.page >= 0 ? 4 : 3);
   if (plan.directory != nullptr && ::chdir(plan.directory) != 0)
     return give_up(plan, "cannot change to the working directory");
   default_signals();
@@ -129,6 +133,7 @@ caf::expected<launched> launch_process(const command_line& what,
                   arguments.data(),
                   environment.data(),
                   what.directory.empty() ? nullptr : what.directory.c_str(),
+                  what.outlives_host,
                   fds,
                   ::getpid()};
   constexpr std::size_t stack_size = std::size_t{128} << 10;

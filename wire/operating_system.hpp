@@ -42,6 +42,8 @@ struct command_line {
   std::vector<std::string> environment;
   /// The working directory. Empty: the host's.
   std::string directory;
+  /// It is not killed when the thread that starts it ends.
+  bool outlives_host = false;
 };
 
 /// The two ends of a pipe.
@@ -50,7 +52,7 @@ struct pipe_ends {
   unique_fd write;
 };
 
-/// The descriptors that a child gets as 0, 1, 2 and 3.
+/// The descriptors that a child gets as 0, 1, 2 and, if there is one, 3.
 struct child_descriptors {
   int standard_input = -1;
   int standard_output = -1;
@@ -83,8 +85,9 @@ public:
                                                  std::size_t bytes) = 0;
 
   /// Starts a child: in its own process group, killed when the calling thread
-  /// ends, signals at their defaults, no descriptors but the four. Returns when
-  /// the program has been executed, or says why not.
+  /// ends (unless it outlives the host), signals at their defaults, no
+  /// descriptors but the four. Returns when the program has been executed, or
+  /// says why not.
   virtual caf::expected<launched> launch(const command_line& what,
                                          const child_descriptors& fds) = 0;
 

@@ -122,10 +122,16 @@ void spawner::reap_ended() {
     corpses_.pop_back();
     // Whatever the group forked while it was being killed.
     os_.signal_group(x.pid, SIGKILL);
+    forget(x.pid);
     auto status = os_.reap(x.pidfd->get());
     if (x.done)
       x.done(status);
   }
+}
+
+void spawner::forget(pid_t pid) {
+  if (guardian_)
+    guardian_->forget(pid);
 }
 
 caf::expected<std::unique_ptr<child_process>>
@@ -145,10 +151,13 @@ spawner::launch(const plan& what, std::uint32_t threads) {
   auto page = progress_page::make(os_, threads, page_fd);
   if (!page)
     return std::move(page.error());
+  if (!guardian_)
+    guardian_.emplace(os_);
   auto process = os_.launch(*command, {in->read.get(), out->write.get(),
                                        err->write.get(), page_fd.get()});
   if (!process)
     return std::move(process.error());
+  guardian_->watch(process->pid);
   auto child = std::make_unique<child_process>(*this, std::move(*process));
   child->input = std::move(in->write);
   child->output = std::move(out->read);

@@ -5,7 +5,8 @@
 // the pipes. There is no SIGCHLD handler: the thread waits for pidfds.
 //
 // `spawner::instance()` starts with its first use and lives as long as the
-// process; when the host ends, however it ends, the kernel kills the children.
+// process; when the host ends, however it ends, the kernel kills the children,
+// and a guardian what they have started (guardian.hpp).
 //
 // Threading: every function from any thread. Callbacks run on the spawner's
 // thread and must not block.
@@ -18,12 +19,14 @@
 #pragma once
 
 #include "charmer/wire/child_process.hpp"
+#include "charmer/wire/guardian.hpp"
 #include "charmer/wire/operating_system.hpp"
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -58,6 +61,9 @@ public:
 
   operating_system& system() noexcept { return os_; }
 
+  /// A process is about to be reaped: its group is nobody's business any more.
+  void forget(pid_t pid);
+
 private:
   using job = std::function<void()>;
 
@@ -83,7 +89,8 @@ private:
   std::vector<job> jobs_;
   bool stopping_ = false;
 
-  std::vector<corpse> corpses_; // of the thread alone
+  std::vector<corpse> corpses_;      // of the thread alone
+  std::optional<guardian> guardian_; // made by the thread before any child
 
   std::thread thread_; // last: it uses all the others
 };

@@ -345,6 +345,14 @@ TEST_CASE_FIXTURE(worker_fixture, "a worker whose actor is killed is dead "
   CHECK_EQ(worker.host->times_died(), 1);
 }
 
+TEST_CASE_FIXTURE(worker_fixture, "a request to a dead worker bounces") {
+  auto worker = start_ready();
+  caller->monitor(worker.handle);
+  cast(worker.handle, expel_atom_v);
+  caller->receive([](caf::down_msg&) {});
+  CHECK(call(worker, "pid").error == caf::sec::request_receiver_down);
+}
+
 TEST_CASE_FIXTURE(worker_fixture, "a stopped (SIGSTOP) worker can be ended") {
   settings.worker_shutdown = 200ms;
   auto worker = start_ready();
