@@ -23,7 +23,7 @@ import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from typing import Any, Callable, Optional
+from typing import Any, Callable, List, Optional
 
 import commands
 
@@ -102,7 +102,7 @@ class Flight:
         self._landed = threading.Semaphore(0)
         self._in_flight = in_flight
         self._going_on = True
-        self._wrong: list[int] = []
+        self._wrong: List[int] = []
         self.completed = 0
         for _ in range(in_flight):
             contestant.add(self._done)

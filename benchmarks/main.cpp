@@ -107,7 +107,11 @@ int main(int argc, char** argv) try {
   CLI::App app{"Measures charmer, each row beside its baseline in the same "
                "run."};
   describe(app, said, quick);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? all_hold : could_not_measure;
+  }
   if (quick)
     said.conditions.time /= 5;
   return run(std::move(said));
