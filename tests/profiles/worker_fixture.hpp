@@ -15,7 +15,6 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
@@ -44,7 +43,8 @@ inline bool eventually(const std::function<bool()>& condition) {
 /// waited for yet does not.
 inline bool process_exists(std::int64_t pid) {
   std::ifstream file{"/proc/" + std::to_string(pid) + "/stat"};
-  std::string text{std::istreambuf_iterator<char>{file}, {}};
+  std::string text;
+  std::getline(file, text); // fails quietly if the process goes meanwhile
   auto name_end = text.rfind(')');
   return name_end != text.npos && text[name_end + 2] != 'Z';
 }
@@ -57,7 +57,8 @@ inline std::size_t zombies() {
         != std::string::npos)
       continue;
     std::ifstream file{x.path() / "stat"};
-    std::string text{std::istreambuf_iterator<char>{file}, {}};
+    std::string text;
+    std::getline(file, text); // fails quietly if the process goes meanwhile
     auto rest = text.find(") Z " + std::to_string(::getpid()) + ' ');
     n += rest != text.npos;
   }

@@ -8,7 +8,6 @@
 #include <fstream>
 #include <functional>
 #include <future>
-#include <iterator>
 #include <string>
 #include <thread>
 
@@ -101,7 +100,8 @@ bool no_zombies() {
 
 bool runs(pid_t pid) {
   std::ifstream file{"/proc/" + std::to_string(pid) + "/stat"};
-  std::string text{std::istreambuf_iterator<char>{file}, {}};
+  std::string text;
+  std::getline(file, text); // fails quietly if the process goes meanwhile
   auto name_end = text.rfind(')');
   return name_end != text.npos && text[name_end + 2] != 'Z';
 }
