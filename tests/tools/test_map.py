@@ -33,18 +33,22 @@ def map_while(
     called again and again."""
     source = charmer.file("in.jsonl", text)
     target = os.path.join(charmer.folder, "out.jsonl")
-    process = charmer.start(
-        "map", "-c", file, "--input", source, "--output", target, *words
-    )
+    # What it says goes to a file: nobody reads a pipe meanwhile.
+    said = os.path.join(charmer.folder, "stderr")
+    with open(said, "w") as errors:
+        process = charmer.start(
+            "map", "-c", file, "--input", source, "--output", target, *words,
+            stderr=errors,
+        )  # fmt: skip
     end = time.monotonic() + 120
     while process.poll() is None:
         assert time.monotonic() < end, "map does not end"
         if os.path.exists(target) and os.path.getsize(target) > 0:
             disturb(process)
         time.sleep(0.001)
-    _, error = process.communicate(timeout=10)
-    with open(target) as out:
-        return process.returncode, out.read(), error.decode()
+    process.communicate(timeout=10)
+    with open(target) as out, open(said) as errors:
+        return process.returncode, out.read(), errors.read()
 
 
 class Killer:
