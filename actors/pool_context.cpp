@@ -1,6 +1,7 @@
 #include "charmer/actors/pool_context.hpp"
 
 #include <chrono>
+#include <thread>
 
 namespace charmer {
 
@@ -166,6 +167,22 @@ void pool_context::set_door(const caf::actor& x) {
 
 caf::strong_actor_ptr pool_context::door() const {
   return door_.lock();
+}
+
+std::shared_ptr<const void> pool_context::visit() {
+  return visitors_;
+}
+
+bool pool_context::wait_until_vacant(
+    std::chrono::steady_clock::time_point limit) {
+  auto vacant = core.wait_until_vacant(limit);
+  // Whoever told of the last death is on the way out.
+  while (visitors_.use_count() > 1) {
+    if (std::chrono::steady_clock::now() >= limit)
+      return false;
+    std::this_thread::yield();
+  }
+  return vacant;
 }
 
 // -- telling

@@ -113,6 +113,13 @@ public:
   void set_door(const caf::actor& x);
   caf::strong_actor_ptr door() const;
 
+  /// Held by whoever calls in from a thread that the actor system does not
+  /// know: while one is, the system must not end.
+  [[nodiscard]] std::shared_ptr<const void> visit();
+
+  /// Blocks until every worker is gone and has told so, at most until `limit`.
+  bool wait_until_vacant(std::chrono::steady_clock::time_point limit);
+
   // -- what is told -----------------------------------------------------------
 
   /// Tells an event of this pool.
@@ -133,6 +140,7 @@ private:
 
   void watch(const caf::strong_actor_ptr& caller);
 
+  std::shared_ptr<const void> visitors_ = std::make_shared<int>();
   caf::weak_actor_ptr door_; // set once, before anybody else knows us
   mutable std::mutex parts_mutex_;
   std::array<caf::actor_addr, 4> parts_;

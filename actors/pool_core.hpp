@@ -323,6 +323,12 @@ public:
     return workers_.ready() >= count;
   }
 
+  /// Blocks until every worker is gone, at most until `limit`.
+  bool wait_until_vacant(time_point limit) {
+    std::unique_lock guard{mutex_};
+    return changed_.wait_until(guard, limit, [&] { return workers_.vacant(); });
+  }
+
   /// Why the pool is degraded: how its last worker ended.
   std::optional<cause> last_error() const {
     std::lock_guard guard{mutex_};

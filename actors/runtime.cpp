@@ -252,7 +252,11 @@ caf::error runtime::stop(timespan limit) {
   for (auto& ctx : pools)
     ctx->core.wait_until_empty(drained);
   auto err = await_down(state_, root, until(end));
+  // A worker that had to be killed tells of its death afterwards, and must find
+  // the actor system still there.
+  auto buried = after(std::chrono::seconds(5));
   for (auto& ctx : pools) {
+    ctx->wait_until_vacant(buried);
     close(ctx);
     st.pools->leave(ctx->settings->name);
   }

@@ -42,6 +42,7 @@ public:
   void retiring() override { ctx_->core.worker_retiring(incarnation_); }
 
   void died(worker_death how) override {
+    auto visit = ctx_->visit();
     ctx_->forget(incarnation_);
     ctx_->with_core(nullptr, [&](auto& out) {
       ctx_->core.worker_died(incarnation_, how.reason, ctx_->now(), out);

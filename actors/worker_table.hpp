@@ -111,6 +111,14 @@ public:
     return result;
   }
 
+  /// Whether none is left, dead ones included that still hold leases.
+  bool vacant() const {
+    for (auto& w : slots_)
+      if (w.used)
+        return false;
+    return true;
+  }
+
   // -- candidates -------------------------------------------------------------
 
   /// An idle worker, or no_index.

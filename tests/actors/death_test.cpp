@@ -245,13 +245,14 @@ TEST_CASE("workers that die at once degrade the pool, and it recovers") {
 TEST_CASE("a stopped pool leaves no process and no descriptor") {
   { pool_fixture f{shop(1)}; } // what is opened once and for all
   auto open = descriptors();
+  auto before = children();
   {
     pool_fixture f{shop(4)};
-    CHECK(children() == 4);
+    CHECK(children() == before + 4);
     f.call("die", {{"how", "exit"}});
     f.call("ping");
     CHECK(!f.app->stop());
-    CHECK(children() == 0);
+    CHECK(children() == before);
   }
   CHECK(descriptors() == open);
 }
