@@ -73,12 +73,9 @@ void python_worker::call(const invocation& x) {
   auto id = self_->current_message_id();
   if (!id.is_request())
     return;
-  request who{self_->current_sender(), id.response_id(), x.command};
+  open_request who{self_->current_sender(), id.response_id(), x.command};
   auto lease = id.request_id().integer_value();
-  wire::call_parts parts{lease, x.command, x.arguments,
-                         static_cast<std::uint64_t>(
-                             std::max(x.options.timeout, timespan{0}).count()),
-                         x.options.correlation};
+  auto parts = parts_of(x, lease);
   auto size = wire::call_size(parts);
   if (size > session_->settings().max_frame_bytes) {
     auto what = session_->blank_failure();
@@ -90,7 +87,7 @@ void python_worker::call(const invocation& x) {
                     make_error(pool_errc::frame_too_large, std::move(what))));
     return;
   }
-  open_.emplace(lease, std::move(who));
+  lane_->add(lease, std::move(who));
   if (!input_)
     return; // it is dying; the pool will be told that this never began
   wire::append_call_head(out(), parts);
@@ -107,7 +104,7 @@ void python_worker::call(const invocation& x) {
 }
 
 void python_worker::cancel(std::uint64_t lease) {
-  if (child_ == nullptr || open_.count(lease) == 0)
+  if (child_ == nullptr || !lane_->contains(lease))
     return;
   child_->page->cancel(lease);
   wire::Frame frame;
@@ -135,6 +132,7 @@ void python_worker::stop(caf::error reason) {
   } else if (!ready_) {
     child_->kill();
   } else {
+    lane_->close();
     wire::Frame frame;
     frame.mutable_drain();
     send_frame(frame);
@@ -253,8 +251,10 @@ void python_worker::greeted(wire::Ready& x) {
     return;
   }
   ready_ = true;
+  if (input_)
+    lane_->open(input_->fd(), session_->settings().max_frame_bytes);
   auto info = info_from(x);
-  info.handle = caf::actor{self_};
+  info.handle = make_worker_front(caf::actor{self_}, lane_);
   info.pid = child_->pid();
   info.evidence = std::make_shared<page_evidence>(child_->page);
   session_->host().ready(std::move(info));
@@ -323,8 +323,7 @@ void python_worker::failed(wire::Failure& x) {
     return;
   }
   auto what = session_->blank_failure();
-  if (auto i = open_.find(x.id()); i != open_.end())
-    what.command = i->second.command;
+  what.command = lane_->command_of(x.id());
   what.begun = true;
   describe(what, x.exception());
   settle(x.id(),
@@ -348,6 +347,7 @@ void python_worker::tell_through(wire::flood_gate& gate, event x) {
 // Where the next bytes go: straight into the pipe's buffer as long as nothing
 // waits before them and that is not full.
 std::vector<char>& python_worker::out() {
+  lane_->occupy();
   auto& buffer = input_->wr_buf();
   return outbox_.empty() && buffer.size() < wire::outbox::buffer_limit
              ? buffer
@@ -385,29 +385,29 @@ void python_worker::flush() {
       pipe_closed();
     }
   }
-  if (close_input_ && input_ && !input_->busy()) {
+  if (!input_ || input_->busy())
+    return;
+  if (close_input_) {
     input_->drop();
     input_ = nullptr;
+  } else {
+    lane_->vacate();
   }
 }
 
 // -- answering ----------------------------------------------------------------
 
-void python_worker::answer(const request& to, caf::message content) {
+void python_worker::answer(const open_request& to, caf::message content) {
   if (to.sender)
     to.sender->enqueue(self_->ctrl(), to.answer, std::move(content),
                        self_->context());
 }
 
 void python_worker::settle(std::uint64_t lease, caf::message content) {
-  auto i = open_.find(lease);
-  if (i == open_.end()) {
+  if (auto who = lane_->take(lease))
+    answer(*who, std::move(content));
+  else
     ++stale_;
-    return;
-  }
-  auto who = std::move(i->second);
-  open_.erase(i);
-  answer(who, std::move(content));
 }
 
 // -- ending -------------------------------------------------------------------
@@ -434,6 +434,7 @@ void python_worker::exited() {
   auto status = child_->collect();
   if (!status)
     return;
+  lane_->close();
   watch_->graceful_shutdown();
   watch_ = nullptr;
   if (output_)

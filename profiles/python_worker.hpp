@@ -22,6 +22,7 @@
 // Threading: the event loop's thread.
 #pragma once
 
+#include "charmer/profiles/express_lane.hpp"
 #include "charmer/profiles/messages.hpp"
 #include "charmer/profiles/worker_session.hpp"
 #include "charmer/wire/frame_splitter.hpp"
@@ -35,7 +36,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 namespace charmer {
 
@@ -56,6 +56,8 @@ public:
   static inline const char* name = "charmer.python_worker";
 
   explicit python_worker(self_type* self) : self_(self) {}
+
+  ~python_worker() { lane_->close(); }
 
   /// The behaviour of the actor.
   caf::behavior run(std::shared_ptr<worker_session> session);
@@ -96,13 +98,7 @@ private:
 
   // -- answering --------------------------------------------------------------
 
-  struct request {
-    caf::strong_actor_ptr sender;
-    caf::message_id answer;
-    std::string command;
-  };
-
-  void answer(const request& to, caf::message content);
+  void answer(const open_request& to, caf::message content);
   void settle(std::uint64_t lease, caf::message content);
 
   // -- ending -----------------------------------------------------------------
@@ -128,7 +124,7 @@ private:
   std::optional<wire::line_tail> tail_;
   wire::Frame frame_;
   wire::outbox outbox_;
-  std::unordered_map<std::uint64_t, request> open_;
+  const std::shared_ptr<express_lane> lane_ = std::make_shared<express_lane>();
 
   wire::flood_gate line_gate_{100};
   wire::flood_gate record_gate_{1000};
