@@ -12,6 +12,9 @@ namespace {
 
 using self_ptr = caf::stateful_actor<pool_state>*;
 
+// Starts in a row that a signal ended before the pool counts as degraded.
+constexpr std::uint32_t tolerated_kills = 3;
+
 void fill(self_ptr self, const pool_context_ptr& ctx);
 
 void fill_later(self_ptr self, const pool_context_ptr& ctx) {
@@ -42,10 +45,11 @@ void not_started(self_ptr self, const pool_context_ptr& ctx,
     return; // what comes of the others decides
   ++st.failures;
   fill_later(self, ctx);
-  // A supervisor that is restarted itself says nothing about workers.
+  // A supervisor that is restarted itself says nothing about workers, and one
+  // worker that somebody killed while it started says nothing about the next.
   auto cause = cause_of(why);
-  if (why == supervision_errc::start_failed
-      || why == supervision_errc::start_timeout)
+  auto killed = failure_of(cause).signal != 0 && st.failures < tolerated_kills;
+  if (why == supervision_errc::start_failed && !killed)
     ctx->degrade(cause ? cause : why);
 }
 

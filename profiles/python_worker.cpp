@@ -324,7 +324,8 @@ void python_worker::failed(wire::Failure& x) {
   }
   auto what = session_->blank_failure();
   what.command = lane_->command_of(x.id());
-  what.begun = true;
+  what.begun = x.kind() != wire::Failure::UNKNOWN_COMMAND
+               && x.kind() != wire::Failure::BAD_ARGUMENTS;
   describe(what, x.exception());
   settle(x.id(),
          caf::make_message(make_error(code_of(x.kind()), std::move(what))));

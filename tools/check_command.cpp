@@ -103,6 +103,10 @@ exit_status check_command(const check_arguments& x) {
     output_stream to{""};
     to.buffer() = std::move(report);
     to.write_all();
+    if (!to.error().empty()) {
+      out.complain(to.error());
+      return exit_status::io;
+    }
     if (err) {
       out.complain(describe(err));
       status = exit_status::config;

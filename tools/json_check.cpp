@@ -13,10 +13,8 @@ using nlohmann::json;
 // "[json.exception…] parse error at line 1, column 3: syntax error while …"
 std::string without_prefix(const std::string& what) {
   auto colon = what.find("column ");
-  if (colon != std::string::npos)
-    colon = what.find(": ", colon);
-  else
-    colon = what.find("] ");
+  colon = what.find(colon == std::string::npos ? "] " : ": ",
+                    colon == std::string::npos ? 0 : colon);
   return colon == std::string::npos ? what : what.substr(colon + 2);
 }
 
@@ -35,6 +33,9 @@ json_fault locate(std::string_view text, std::size_t byte, std::string what) {
 } // namespace
 
 std::optional<json_fault> find_json_fault(std::string_view text) {
+  // The parser takes a NUL for the end of the text.
+  if (auto nul = text.find('\0'); nul != std::string_view::npos)
+    return locate(text, nul + 1, "a NUL byte is no JSON");
   if (json::accept(text))
     return std::nullopt;
   // Only a text that is wrong pays for being parsed a second time.

@@ -259,12 +259,20 @@ exit_status map_command(const map_arguments& x) {
   }
   auto pool = wanted->pools.front();
   input_stream in{x.input};
+  if (!in.error().empty()) {
+    out.complain(in.error());
+    return exit_status::io;
+  }
+  // Opening the output empties it.
+  if (!x.output.empty() && in.is(x.output)) {
+    out.complain("cannot write " + x.output + ": it is the input");
+    return exit_status::io;
+  }
   output_stream to{x.output};
-  for (auto* error : {&in.error(), &to.error()})
-    if (!error->empty()) {
-      out.complain(*error);
-      return exit_status::io;
-    }
+  if (!to.error().empty()) {
+    out.complain(to.error());
+    return exit_status::io;
+  }
   signal_watch signals;
   application app{out, signals, x.events};
   auto status = app.start_or_complain(std::move(*wanted));

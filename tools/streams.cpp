@@ -65,6 +65,14 @@ std::string input_stream::read_all() {
 
 // -- output_stream ------------------------------------------------------------
 
+bool input_stream::is(const std::string& path) const {
+  struct stat mine {};
+  struct stat other {};
+  return fstat(fd_, &mine) == 0 && ::stat(path.c_str(), &other) == 0
+         && S_ISREG(mine.st_mode) && mine.st_dev == other.st_dev
+         && mine.st_ino == other.st_ino;
+}
+
 output_stream::output_stream(const std::string& path)
     : name_(path.empty() ? "standard output" : path) {
   if (path.empty())

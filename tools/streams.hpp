@@ -24,6 +24,9 @@ public:
 
   bool ended() const noexcept { return ended_; }
 
+  /// Whether it is the regular file of that path.
+  bool is(const std::string& path) const;
+
   /// If it is a regular file: how much there is to read.
   std::optional<std::uint64_t> size() const noexcept { return size_; }
 

@@ -229,6 +229,29 @@ TEST_CASE("an adapter that does not import: one error with the traceback") {
   CHECK(f.events.wait_for("charmer.pool.degraded"));
 }
 
+TEST_CASE("a worker that is killed while it starts is started again") {
+  auto x = shop(1);
+  x.adapter = "slow_start";
+  pool_fixture f{x, false};
+  pid_t victim = 0;
+  auto end = std::chrono::steady_clock::now() + limit;
+  while (victim == 0 && std::chrono::steady_clock::now() < end)
+    for (auto& task : std::filesystem::directory_iterator{"/proc/self/task"}) {
+      std::ifstream file{task.path() / "children"};
+      for (pid_t pid; file >> pid;) {
+        std::ifstream name{"/proc/" + std::to_string(pid) + "/cmdline"};
+        std::string line;
+        std::getline(name, line);
+        if (line.find("--worker") != std::string::npos)
+          victim = pid;
+      }
+    }
+  REQUIRE(victim != 0);
+  kill(victim, SIGKILL);
+  CHECK(!f.app->await_ready(limit));
+  CHECK(f.call("ping").json()["status"] == "pong");
+}
+
 TEST_CASE("workers that die at once degrade the pool, and it recovers") {
   auto x = shop(1);
   x.intensity = 2;

@@ -10,6 +10,7 @@ import select
 import signal
 import termios
 import time
+from pathlib import Path
 from typing import Any, Callable, List
 
 import pytest
@@ -494,3 +495,33 @@ def test_events_are_told_while_it_runs(charmer: Command) -> None:
     events = [x for x in done.stderr.splitlines() if x.startswith("{")]
     names = {json.loads(x)["name"] for x in events}
     assert "charmer.supervisor.child_terminated" in names
+
+
+def test_a_file_is_not_both_input_and_output(charmer: Command, tmp_path: Path) -> None:
+    both = tmp_path / "both"
+    both.write_text("1\n2\n")
+    done = charmer.map("--input", str(both), "--output", str(both), "square", input="")
+    assert done.returncode == 74
+    assert "it is the input" in done.stderr
+    assert both.read_text() == "1\n2\n"
+
+
+def test_an_output_is_kept_if_the_input_cannot_be_read(charmer: Command, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.write_text("kept")
+    done = charmer.map(
+        "--input",
+        str(tmp_path / "missing"),
+        "--output",
+        str(kept),
+        "square",
+        input="",
+    )
+    assert done.returncode == 74
+    assert kept.read_text() == "kept"
+
+
+def test_a_nul_byte_is_malformed_json(charmer: Command) -> None:
+    done = charmer.map("square", input="1\n2\0\n3\n")
+    assert done.returncode == 65
+    assert "line 2" in done.stderr
