@@ -108,4 +108,14 @@ caf::behavior lifecycle_manager(self_ptr self,
   };
 }
 
+child_spec lifecycle_child(std::shared_ptr<pool_registry> pools) {
+  child_spec result;
+  result.id = "lifecycle_manager";
+  result.start = [=](const start_context& where) -> caf::expected<started> {
+    return started{where.self->spawn(lifecycle_manager, pools)};
+  };
+  result.stop = shutdown::after(std::chrono::seconds(1));
+  return result;
+}
+
 } // namespace charmer

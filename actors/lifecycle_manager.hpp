@@ -8,6 +8,7 @@
 
 #include "charmer/actors/pool_context.hpp"
 #include "charmer/actors/pool_registry.hpp"
+#include "charmer/supervision/child_spec.hpp"
 
 #include <map>
 #include <memory>
@@ -25,5 +26,8 @@ struct lifecycle_state {
 
 caf::behavior lifecycle_manager(caf::stateful_actor<lifecycle_state>* self,
                                 std::shared_ptr<pool_registry> pools);
+
+/// As a permanent child.
+child_spec lifecycle_child(std::shared_ptr<pool_registry> pools);
 
 } // namespace charmer

@@ -290,6 +290,12 @@ public:
     changed_.notify_all();
   }
 
+  /// Takes requests again, after `drain` or `close`.
+  void reopen() {
+    std::lock_guard guard{mutex_};
+    closing_ = false;
+  }
+
   /// Settles everything that is left. For the end, when no worker lives.
   void close(time_point now, effects& out) {
     std::lock_guard guard{mutex_};

@@ -65,7 +65,18 @@ child_spec workers_child(const pool_context_ptr& ctx) {
   return result;
 }
 
-child_spec tree_of(const pool_context_ptr& ctx) {
+// A pool that was stopped in order answers what is left; one that dies waits
+// for its successor.
+void watch_stop(const caf::actor& supervisor, const pool_context_ptr& ctx) {
+  on_exit(supervisor, [weak = std::weak_ptr{ctx}](const caf::error& reason) {
+    auto ctx = weak.lock();
+    if (ctx && reason == caf::exit_reason::user_shutdown)
+      ctx->with_core(nullptr,
+                     [&](auto& out) { ctx->core.close(ctx->now(), out); });
+  });
+}
+
+child_spec tree_of(const pool_context_ptr& ctx, std::vector<child_spec> more) {
   supervisor_spec spec;
   spec.intensity = wide;
   spec.events = ctx->events;
@@ -75,11 +86,21 @@ child_spec tree_of(const pool_context_ptr& ctx) {
       workers_child(ctx),
       part_child("pool", pool, ctx),
   };
+  for (auto& x : more)
+    spec.children.push_back(std::move(x));
   auto escalates = ctx->settings->exhausted == on_exhausted::escalate;
   if (escalates)
     spec.auto_shutdown = auto_shutdown::any_significant;
   auto result =
       supervisor_child("pool " + ctx->settings->name, std::move(spec));
+  auto start = result.start;
+  result.start = [=](const start_context& where) -> caf::expected<started> {
+    ctx->core.reopen();
+    auto child = start(where);
+    if (child && child->handle)
+      watch_stop(child->handle, ctx);
+    return child;
+  };
   result.stop = shutdown::after(ctx->settings->worker_shutdown
                                 + std::chrono::seconds(10));
   if (!escalates) {
@@ -100,11 +121,10 @@ caf::error refuse(const std::vector<settings_error>& errors) {
 
 } // namespace
 
-caf::expected<planned_pool> plan_pool(caf::actor_system& sys,
-                                      pool_settings settings,
-                                      std::shared_ptr<event_hub> events,
-                                      pool_registry& pools,
-                                      const std::string& above) {
+caf::expected<planned_pool>
+plan_pool(caf::actor_system& sys, pool_settings settings,
+          std::shared_ptr<event_hub> events, pool_registry& pools,
+          const std::string& above, std::vector<child_spec> more) {
   if (auto errors = validate(settings); !errors.empty())
     return refuse(errors);
   auto profile = find_profile(settings.profile);
@@ -118,7 +138,8 @@ caf::expected<planned_pool> plan_pool(caf::actor_system& sys,
     return make_error(pool_errc::already_started,
                       "a pool named \"" + name + "\" is running");
   auto door = make_door(ctx);
-  return planned_pool{tree_of(ctx), {name, std::move(door)}, ctx};
+  return planned_pool{
+      tree_of(ctx, std::move(more)), {name, std::move(door)}, ctx};
 }
 
 } // namespace charmer

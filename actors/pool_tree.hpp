@@ -15,6 +15,8 @@
 #include "charmer/supervision/child_spec.hpp"
 
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace charmer {
 
@@ -26,11 +28,11 @@ struct planned_pool {
 };
 
 /// Checks the settings, makes door and core, and enters the pool in `pools`.
-/// Nothing runs before the spec is started.
-caf::expected<planned_pool> plan_pool(caf::actor_system& sys,
-                                      pool_settings settings,
-                                      std::shared_ptr<event_hub> events,
-                                      pool_registry& pools,
-                                      const std::string& above);
+/// Nothing runs before the spec is started. `more` stands in the tree after the
+/// pool's own parts.
+caf::expected<planned_pool>
+plan_pool(caf::actor_system& sys, pool_settings settings,
+          std::shared_ptr<event_hub> events, pool_registry& pools,
+          const std::string& above, std::vector<child_spec> more = {});
 
 } // namespace charmer

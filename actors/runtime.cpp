@@ -65,16 +65,6 @@ void close(const pool_context_ptr& ctx) {
   ctx->with_core(nullptr, [&](auto& out) { ctx->core.close(ctx->now(), out); });
 }
 
-child_spec lifecycle_child(std::shared_ptr<pool_registry> pools) {
-  child_spec result;
-  result.id = "lifecycle_manager";
-  result.start = [=](const start_context& where) -> caf::expected<started> {
-    return started{where.self->spawn(lifecycle_manager, pools)};
-  };
-  result.stop = shutdown::after(std::chrono::seconds(1));
-  return result;
-}
-
 // Waits for the end of an actor that was asked to end, then kills it.
 caf::error await_down(const state_ptr& st, const caf::actor& whom,
                       timespan limit) {
@@ -316,10 +306,12 @@ caf::expected<pool_child> make_pool_child(caf::actor_system& sys,
                                           pool_settings x,
                                           std::shared_ptr<event_hub> events,
                                           const std::string& path) {
-  pool_registry alone;
+  // It has no runtime above it, and so a lifecycle manager of its own.
+  auto alone = std::make_shared<pool_registry>();
   if (!events)
     events = std::make_shared<event_hub>(sys);
-  auto plan = plan_pool(sys, std::move(x), std::move(events), alone, path);
+  auto plan = plan_pool(sys, std::move(x), std::move(events), *alone, path,
+                        {lifecycle_child(alone)});
   if (!plan)
     return plan.error();
   return pool_child{std::move(plan->spec), std::move(plan->handle)};

@@ -1,0 +1,113 @@
+// Pools that come and go: later, below the application's own supervisor, and
+// workers that are recycled.
+#include "pool_fixture.hpp"
+
+#include "charmer/actors/recycling.hpp"
+#include "charmer/supervision/messages.hpp"
+#include "charmer/supervision/supervisor.hpp"
+
+using namespace charmer_tests;
+
+TEST_CASE("a pool can be started later and stopped alone") {
+  pool_fixture f{shop(1)};
+  auto x = shop(1);
+  x.name = "second";
+  auto second = f.app->start_pool(x);
+  REQUIRE(second);
+  CHECK(f.app->start_pool(x).error() == pool_errc::already_started);
+  CHECK(!f.app->await_ready(limit));
+  auto first = f.pool;
+  f.pool = *second;
+  CHECK(f.call("add", {{"a", 1}, {"b", 1}}).json() == 2);
+  CHECK(!f.app->stop_pool("second"));
+  CHECK(!f.app->stop_pool("second"));
+  CHECK(f.call("ping").why == pool_errc::shutting_down);
+  CHECK(f.app->pool("second").error() == pool_errc::no_such_pool);
+  f.pool = first;
+  CHECK(f.call("add", {{"a", 1}, {"b", 1}}).json() == 2);
+}
+
+TEST_CASE("a pool lives below a supervisor of the application's own") {
+  config cfg;
+  caf::actor_system sys{cfg};
+  caf::scoped_actor self{sys};
+  auto pool = make_pool_child(sys, shop(1));
+  REQUIRE(pool);
+  supervisor_spec spec;
+  spec.name = "application";
+  spec.children = {pool->spec};
+  auto top = start_supervisor(sys, std::move(spec));
+  REQUIRE(top);
+  std::string answer;
+  caf::error why;
+  auto ask = [&] {
+    charmer::call(self, pool->handle, "add", {{"a", 1}, {"b", 1}},
+                  {.timeout = 60s, .queue_timeout = 60s})
+        .receive([&](const reply& x) { answer = x.text(); },
+                 [&](caf::error& e) { why = std::move(e); });
+  };
+  ask();
+  CHECK_MESSAGE(answer == "2", describe(why));
+  self->monitor(*top);
+  caf::anon_send_exit(*top, caf::exit_reason::user_shutdown);
+  auto down = false;
+  self->receive([&](const caf::down_msg&) { down = true; },
+                caf::after(limit) >> [] {});
+  REQUIRE(down);
+  ask();
+  CHECK(why == pool_errc::shutting_down);
+}
+
+TEST_CASE("two pools of one name, or a wrong setting, start nothing") {
+  config cfg;
+  caf::actor_system sys{cfg};
+  settings twice;
+  twice.pools = {shop(1), shop(1)};
+  auto started = start(sys, twice);
+  REQUIRE(!started);
+  settings wrong;
+  wrong.pools = {shop(0)};
+  wrong.pools[0].adapter = "";
+  started = start(sys, wrong);
+  REQUIRE(!started);
+  CHECK(started.error() == pool_errc::invalid_settings);
+  auto text = failure_of(started.error()).text;
+  CHECK(text.find("size") != std::string::npos);
+  CHECK(text.find("adapter") != std::string::npos);
+  CHECK(start(sys, settings{}).error() == pool_errc::no_pools_configured);
+}
+
+TEST_CASE("a worker is due by age, requests or memory, and not before") {
+  auto x = shop(8);
+  CHECK(!due(x, {.uptime = 1000h, .requests = 1u << 30}, 0));
+  x.ttl = 100s;
+  x.max_requests = 1000;
+  x.memory_limit = 1 << 20;
+  CHECK(!due(x, {.uptime = 99s, .requests = 999, .memory = 1000}, 0));
+  CHECK(due(x, {.uptime = 100s}, 0) == recycle_reason::ttl);
+  CHECK(due(x, {.uptime = 91s}, 1) == recycle_reason::ttl);
+  CHECK(!due(x, {.uptime = 89s}, 1));
+  CHECK(due(x, {.requests = 1000}, 0) == recycle_reason::max_requests);
+  CHECK(due(x, {.memory = 2 << 20}, 0) == recycle_reason::memory);
+  CHECK(surge_of(x) == 2);
+  x.size = 1;
+  CHECK(surge_of(x) == 1);
+}
+
+TEST_CASE("a worker that has served enough is replaced, and no call fails") {
+  auto x = shop(1);
+  x.max_requests = 10;
+  x.lifecycle_check = 1s;
+  pool_fixture f{x};
+  auto first = f.call("pid").json();
+  auto recycled = false;
+  auto end = std::chrono::steady_clock::now() + limit;
+  while (!recycled && std::chrono::steady_clock::now() < end) {
+    auto out = f.call("pid");
+    REQUIRE_MESSAGE(!out.why, describe(out.why));
+    recycled = out.json() != first;
+  }
+  CHECK(recycled);
+  CHECK(f.events.wait_for("charmer.worker.recycled"));
+  CHECK(f.stats().counts.failed == 0);
+}
