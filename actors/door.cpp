@@ -91,7 +91,6 @@ void door::take_request(caf::mailbox_element& what,
   auto now = ctx_->now();
   auto content = what.move_content_to_message();
   core_type::submission x;
-  std::string command;
   if (content.match_elements<invocation>()) {
     // The message is shared with the submission, so the view stays valid.
     auto& inv = content.get_as<invocation>(0);

@@ -10,9 +10,6 @@
 
 #include "charmer/actors/pool_context.hpp"
 
-#include <set>
-#include <string>
-
 namespace charmer {
 
 class door : public caf::monitorable_actor {

@@ -208,6 +208,10 @@ void pool_context::degrade(const caf::error& why) {
          describe(core.last_error().value_or(why)));
 }
 
+void pool_context::close() {
+  with_core(nullptr, [&](effects& out) { core.close(now(), out); });
+}
+
 pool_stats pool_context::stats() const {
   auto snapshot = core.snapshot();
   pool_stats result;

@@ -130,6 +130,9 @@ public:
   /// `pool_degraded` until a worker is ready.
   void degrade(const caf::error& why);
 
+  /// Answers what is left with `shutting_down`; no worker lives any more.
+  void close();
+
   pool_stats stats() const;
   pool_status status() const;
 

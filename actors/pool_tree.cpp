@@ -71,8 +71,7 @@ void watch_stop(const caf::actor& supervisor, const pool_context_ptr& ctx) {
   on_exit(supervisor, [weak = std::weak_ptr{ctx}](const caf::error& reason) {
     auto ctx = weak.lock();
     if (ctx && reason == caf::exit_reason::user_shutdown)
-      ctx->with_core(nullptr,
-                     [&](auto& out) { ctx->core.close(ctx->now(), out); });
+      ctx->close();
   });
 }
 
@@ -111,14 +110,6 @@ child_spec tree_of(const pool_context_ptr& ctx, std::vector<child_spec> more) {
   return result;
 }
 
-caf::error refuse(const std::vector<settings_error>& errors) {
-  std::string text;
-  for (auto& x : errors)
-    text += (text.empty() ? "" : "\n") + x.where + ": found " + x.found
-            + ", allowed: " + x.allowed;
-  return make_error(pool_errc::invalid_settings, std::move(text));
-}
-
 } // namespace
 
 caf::expected<planned_pool>
@@ -126,7 +117,7 @@ plan_pool(caf::actor_system& sys, pool_settings settings,
           std::shared_ptr<event_hub> events, pool_registry& pools,
           const std::string& above, std::vector<child_spec> more) {
   if (auto errors = validate(settings); !errors.empty())
-    return refuse(errors);
+    return make_error(errors);
   auto profile = find_profile(settings.profile);
   if (!profile)
     return profile.error();

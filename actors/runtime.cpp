@@ -5,8 +5,6 @@
 #include "charmer/supervision/event_manager.hpp"
 #include "charmer/supervision/supervisor.hpp"
 
-#include <algorithm>
-
 namespace charmer {
 
 /// Everything a runtime owns.
@@ -58,11 +56,6 @@ caf::error ask(const state_ptr& st, const caf::actor& whom, timespan limit,
       .receive([](const Results&...) {},
                [&](caf::error& e) { result = std::move(e); });
   return result;
-}
-
-// Answers what is left when no worker lives any more.
-void close(const pool_context_ptr& ctx) {
-  ctx->with_core(nullptr, [&](auto& out) { ctx->core.close(ctx->now(), out); });
 }
 
 // Waits for the end of an actor that was asked to end, then kills it.
@@ -154,7 +147,7 @@ caf::expected<pool_handle> runtime::start_pool(pool_settings x) {
   auto name = plan->handle.name();
   if (auto err = ask<caf::actor>(state_, state_->root, std::chrono::seconds(10),
                                  start_child_atom_v, plan->spec)) {
-    close(plan->context);
+    plan->context->close();
     state_->pools->leave(name);
     return err;
   }
@@ -175,7 +168,7 @@ caf::error runtime::stop_pool(const std::string& name, timespan limit) {
   if (!err)
     err = ask(state_, state_->root, until(end) + std::chrono::seconds(1),
               delete_child_atom_v, id);
-  close(ctx);
+  ctx->close();
   state_->pools->leave(name);
   std::lock_guard guard{state_->mutex};
   state_->handles.erase(name);
@@ -247,7 +240,7 @@ caf::error runtime::stop(timespan limit) {
   auto buried = after(std::chrono::seconds(5));
   for (auto& ctx : pools) {
     ctx->wait_until_vacant(buried);
-    close(ctx);
+    ctx->close();
     st.pools->leave(ctx->settings->name);
   }
   // Observers end with what they observe, whoever still holds the hub.
