@@ -24,6 +24,15 @@ TEST_CASE("JSON numbers keep their kind and bytes travel as bytes") {
   CHECK(out.value.text() == bytes);
 }
 
+TEST_CASE("a Protobuf message travels with its type") {
+  pool_fixture f;
+  payload hello{payload::kind::message, "google.protobuf.StringValue",
+                "\x0a\x05hello"};
+  auto out = f.call("echo", hello);
+  CHECK_MESSAGE(!out.why, describe(out.why));
+  CHECK(out.value.value == hello);
+}
+
 TEST_CASE("an exception arrives with type, text, traceback and cause") {
   pool_fixture f;
   auto out = f.call("fail", {{"text", "no such thing"}});

@@ -28,7 +28,10 @@ TEST_CASE("a pool can be started later and stopped alone") {
 }
 
 TEST_CASE("a pool lives below a supervisor of the application's own") {
-  config cfg;
+  struct own_config : caf::actor_system_config {
+    own_config() { configure(*this); }
+  };
+  own_config cfg;
   caf::actor_system sys{cfg};
   caf::scoped_actor self{sys};
   auto pool = make_pool_child(sys, shop(1));

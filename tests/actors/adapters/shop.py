@@ -5,6 +5,8 @@ import os
 import sys
 import time
 
+import google.protobuf.wrappers_pb2  # noqa: F401 (a message that tests send)
+
 import charmer
 
 
