@@ -22,7 +22,7 @@ constexpr int some_do_not_hold = 1;
 constexpr int could_not_measure = 2;
 
 struct command {
-  std::vector<int> rows;
+  std::vector<std::string> rows;
   std::string json;
   bench::conditions conditions;
 };
@@ -30,19 +30,19 @@ struct command {
 std::string list_of_rows() {
   std::string text = "Rows:";
   for (auto& x : bench::rows())
-    text += "\n  " + std::to_string(x.number) + "  " + x.title;
+    text += "\n  " + x.name.text + "  " + x.title;
   return text
          + "\n\nExit status: 0 if everything holds that must, 1 if something "
            "does not,\n2 if something could not be measured.";
 }
 
 void describe(CLI::App& app, command& said, bool& quick) {
-  std::vector<int> numbers;
+  std::vector<std::string> names;
   for (auto& x : bench::rows())
-    numbers.push_back(x.number);
+    names.push_back(x.name.text);
   app.add_option("--rows", said.rows, "which rows; all if it is not given")
       ->delimiter(',')
-      ->check(CLI::IsMember(numbers));
+      ->check(CLI::IsMember(names));
   app.add_option("--json", said.json, "write the results to this file");
   app.add_option("--rounds", said.conditions.rounds,
                  "how often each contestant is measured, in turn")
@@ -68,9 +68,9 @@ std::vector<bench::result> measure(const command& said) {
   std::vector<bench::result> results;
   for (auto& x : bench::rows()) {
     if (!said.rows.empty()
-        && std::count(said.rows.begin(), said.rows.end(), x.number) == 0)
+        && std::count(said.rows.begin(), said.rows.end(), x.name.text) == 0)
       continue;
-    std::cerr << "row " << x.number << ": " << x.title << " …\n";
+    std::cerr << "row " << x.name.text << ": " << x.title << " …\n";
     auto more = x.run(said.conditions);
     results.insert(results.end(), more.begin(), more.end());
   }

@@ -78,9 +78,21 @@ constexpr limit above(double x) {
 /// "≤ 1.6"
 std::string to_string(const limit& x);
 
+/// What a row is called: by its number in targets.md, or, if it has none there,
+/// by a word.
+struct row_name {
+  row_name(int number) : text(std::to_string(number)), is_number(true) {}
+  row_name(const char* word) : text(word) {}
+
+  friend bool operator==(const row_name&, const row_name&) = default;
+
+  std::string text;
+  bool is_number = false;
+};
+
 /// Which two contestants are compared, and what their ratio is to be.
 struct comparison {
-  int row;             ///< of targets.md
+  row_name row;
   std::string measure; ///< what, and its unit
   std::string value;   ///< the contestant above the line of the ratio
   std::string baseline;

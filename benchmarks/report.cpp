@@ -54,16 +54,21 @@ nlohmann::json json_of(const std::optional<limit>& x) {
   return x ? nlohmann::json(to_string(*x)) : nlohmann::json(nullptr);
 }
 
+// A number stays a number.
+nlohmann::json json_of(const row_name& x) {
+  return x.is_number ? nlohmann::json(std::stoi(x.text))
+                     : nlohmann::json(x.text);
+}
+
 } // namespace
 
 void print_table(std::ostream& out, const std::vector<result>& all) {
   std::vector<line> lines{
       {"row", "measure", "value", "baseline", "ratio", "must", "aim", "holds"}};
   for (auto& x : all) {
-    lines.push_back({std::to_string(x.of.row), x.of.measure,
-                     number(x.value.middle), number(x.baseline.middle),
-                     number(x.ratio.middle), text_of(x.of.must),
-                     text_of(x.of.aim), verdict(x)});
+    lines.push_back({x.of.row.text, x.of.measure, number(x.value.middle),
+                     number(x.baseline.middle), number(x.ratio.middle),
+                     text_of(x.of.must), text_of(x.of.aim), verdict(x)});
     lines.push_back({"", "  " + x.of.value + " / " + x.of.baseline,
                      noise(x.value), noise(x.baseline), noise(x.ratio), "", "",
                      ""});
@@ -85,7 +90,7 @@ std::string to_json(const std::vector<result>& all) {
   auto list = nlohmann::json::array();
   for (auto& x : all)
     list.push_back(
-        {{"row", x.of.row},
+        {{"row", json_of(x.of.row)},
          {"measure", x.of.measure + ", " + x.of.value + " / " + x.of.baseline},
          {"value", x.value.middle},
          {"baseline", x.baseline.middle},

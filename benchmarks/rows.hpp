@@ -1,4 +1,5 @@
-// The rows of targets.md that are built, one file each (row_*.cpp).
+// The rows of targets.md that are built, and a few that have no number there,
+// one file each (row_*.cpp).
 //
 // Threading: rows run one after the other; nothing else of this process runs
 // beside the contestant that is measured.
@@ -24,7 +25,7 @@ struct conditions {
 };
 
 struct row {
-  int number;
+  row_name name;
   std::string title;
   /// Throws if something could not be measured.
   std::vector<result> (*run)(const conditions&);
@@ -33,7 +34,7 @@ struct row {
 std::vector<result> sequential_calls(const conditions& x);
 std::vector<result> calls_in_flight(const conditions& x);
 
-/// All rows, in the order of their numbers.
+/// All rows: those with a number in that order, then the others.
 std::vector<row> rows();
 
 } // namespace bench

@@ -94,3 +94,13 @@ TEST_CASE("the table says NO where something does not hold") {
   CHECK(out.str().find("≤ 1.6       NO\n") != std::string::npos);
   CHECK(out.str().find("8.00–10.0") != std::string::npos);
 }
+
+TEST_CASE("a row without a number is called by a word") {
+  figures all{{"a", {9}}, {"b", {3}}};
+  auto x = compare({"restart", "µs for a restart", "a", "b", {}, {}}, all);
+  auto list = nlohmann::json::parse(to_json({x}));
+  CHECK(list[0]["row"] == "restart");
+  std::ostringstream out;
+  print_table(out, {x});
+  CHECK(out.str().find("restart") != std::string::npos);
+}
