@@ -11,6 +11,7 @@
 
 #include "charmer/supervision/backoff.hpp"
 #include "charmer/supervision/caf.hpp"
+#include "charmer/supervision/child_spec.hpp"
 
 #include <cstdint>
 #include <map>
@@ -29,15 +30,44 @@ enum class on_exhausted : std::uint8_t {
   escalate,
 };
 
+/// In which order waiting requests are served (wpool's queue_type).
+enum class queue_order : std::uint8_t {
+  fifo, ///< the one that has waited longest first (the default)
+  lifo, ///< the newest first
+  /// Nothing waits at the pool (wpool's enable_queues false): only strategies
+  /// that choose a worker at once.
+  off,
+};
+
+/// When a pool stops taking requests because those it takes fail, and when it
+/// tries again (PhoenixGenApi's circuit breaker, with a rate beside the count).
+struct breaker_settings {
+  bool enabled = false;
+  /// So many failures in a row open it. 0: that many never do.
+  std::uint32_t consecutive = 5;
+  /// This share of failures within the window opens it. 0: no share does.
+  double rate = 0.5;
+  /// The share counts only when so many requests have ended in the window.
+  std::uint32_t minimum = 20;
+  timespan window = std::chrono::seconds(10);
+  /// How long it stays open; then exactly one request is let through to see.
+  timespan cooldown = std::chrono::seconds(60);
+  /// What counts as a failure: names of pool_errc. "python_exception" stands
+  /// for the exceptions of native workers too.
+  std::vector<std::string> failures = {"exec_timeout", "worker_died",
+                                       "start_failed", "python_exception"};
+};
+
 /// One pool.
 struct pool_settings {
   // -- what it runs -----------------------------------------------------------
 
   /// Unique among the pools of a runtime; letters, digits, `_`, `-` and `.`.
   std::string name = "default";
-  /// Which `worker_profile` runs the workers: "process" or "native".
+  /// Which `worker_profile` runs the workers: "process", "native", or another
+  /// one that is registered (see register_profile).
   std::string profile = "process";
-  /// How many workers are kept alive.
+  /// How many workers are kept alive. 0 only together with max_overflow.
   std::uint32_t size = 4;
   /// "module:name" of the Python adapter: a class derived from
   /// charmer.Adapter, or a module ("module") whose functions are the commands.
@@ -58,6 +88,34 @@ struct pool_settings {
   /// died is tried again. The decorator can say the same.
   std::vector<std::string> idempotent;
 
+  // -- choosing a worker, waiting for one -------------------------------------
+
+  /// For requests that do not say: best_worker, random_worker, next_worker,
+  /// available_worker, next_available_worker, hash_worker (wpool), or the name
+  /// of a registered one.
+  std::string default_strategy = "available_worker";
+  /// In which order requests that wait are served (wpool's queue_type).
+  queue_order queue = queue_order::fifo;
+  /// Names of registered collections that replace the built-in ones (poolex):
+  /// of the callers that wait, of the workers that are idle, of those that are
+  /// busy, of those of the overflow that are idle. Empty: built in, callers
+  /// first in first out, workers last in first out.
+  std::string waiting_callers_impl;
+  std::string idle_workers_impl;
+  std::string busy_workers_impl;
+  std::string idle_overflow_workers_impl;
+
+  // -- overflow and resizing --------------------------------------------------
+
+  /// Workers that may be started beyond `size` while all are busy (poolex).
+  std::uint32_t max_overflow = 0;
+  /// How long one of them stays when it is idle (poolex's
+  /// worker_shutdown_delay). 0: it ends at once.
+  timespan overflow_retention{0};
+  /// Between these `size` can be changed at run time (poolex).
+  std::uint32_t min_size = 0;
+  std::uint32_t max_size = 10'000;
+
   // -- limits on requests -----------------------------------------------------
 
   /// Requests that may wait. One more is answered `queue_full`.
@@ -71,6 +129,11 @@ struct pool_settings {
   /// After the deadline: how long a command may take to notice that it was
   /// cancelled before its worker is replaced.
   timespan cancel_grace = std::chrono::milliseconds(500);
+  /// A task that runs longer is reported (wpool). infinite: none is.
+  timespan overrun_warning = infinite;
+  /// With the last of so many reports its worker is replaced (wpool). 0: there
+  /// is no last one (wpool's infinity).
+  std::uint32_t max_overrun_warnings = 0;
   /// After how many workers have died of it a request is answered `poisoned`.
   std::uint32_t poison_after = 3;
   /// How much work may lie in the pipe of a worker behind what it runs. 0: a
@@ -78,6 +141,8 @@ struct pool_settings {
   timespan prefetch = std::chrono::milliseconds(1);
   /// Neither side sends a longer frame.
   std::uint64_t max_frame_bytes = 64ull << 20;
+  /// When requests are refused with `circuit_open` (PhoenixGenApi).
+  breaker_settings breaker;
 
   // -- starting, stopping, restarting -----------------------------------------
 
@@ -85,14 +150,27 @@ struct pool_settings {
   timespan start_timeout = std::chrono::seconds(10);
   /// Workers that are started at once.
   std::uint32_t start_batch = 8;
-  /// From being asked to stop to being killed.
+  /// From being asked to stop to being killed. 0 (in a file also
+  /// "brutal_kill"): killed at once.
   timespan worker_shutdown = std::chrono::seconds(5);
+  /// The strategy of the workers' supervisor (wpool): one_for_one, one_for_all
+  /// or rest_for_one.
+  std::string strategy = "one_for_one";
   /// The worker supervisor's intensity: restarts within the period.
   std::uint32_t intensity = 5;
   timespan period = std::chrono::seconds(60);
+  /// The same for the pool's own supervisor (wpool).
+  std::uint32_t pool_sup_intensity = 5;
+  timespan pool_sup_period = std::chrono::seconds(60);
+  /// How long the stop of the pool may take, beyond what its workers may
+  /// (worker_shutdown); in a file a duration or "brutal_kill" (wpool).
+  shutdown pool_sup_shutdown = shutdown::after(std::chrono::seconds(10));
   /// Between restarts of the same worker; the first one is immediate.
   backoff restart_backoff;
   on_exhausted exhausted = on_exhausted::degrade;
+  /// Native workers that hang cannot be killed: they are left behind, still
+  /// running. With one more than this the pool is degraded.
+  std::uint32_t max_abandoned = 4;
 
   // -- recycling --------------------------------------------------------------
 

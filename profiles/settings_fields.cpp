@@ -1,8 +1,12 @@
 #include "charmer/profiles/settings_fields.hpp"
 
+#include "charmer/profiles/errors.hpp"
+#include "charmer/profiles/worker_profile.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 namespace charmer::settings_fields {
@@ -38,6 +42,38 @@ std::string number(double x) {
   return nlohmann::json(x).dump();
 }
 
+constexpr std::string_view units = R"(written with its unit: "90s", "250ms", )"
+                                   R"("2m", "1h" or )"
+                                   R"({"value": 5, "unit": "minutes"})";
+
+// How a request that a pool accepted can fail through no fault of its caller's.
+constexpr std::array countable{
+    pool_errc::wait_timeout,        pool_errc::exec_timeout,
+    pool_errc::worker_died,         pool_errc::poisoned,
+    pool_errc::no_available_worker, pool_errc::python_exception,
+    pool_errc::protocol_error,      pool_errc::start_failed,
+    pool_errc::pool_degraded,
+};
+
+// "a", "b" or "c"
+template <class Texts>
+std::string alternatives(const Texts& xs) {
+  std::string result;
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    if (i > 0)
+      result += i + 1 == xs.size() ? " or " : ", ";
+    result.append("\"").append(xs[i]).append("\"");
+  }
+  return result;
+}
+
+std::vector<std::string> countable_names() {
+  std::vector<std::string> result;
+  for (auto x : countable)
+    result.push_back(to_string(x));
+  return result;
+}
+
 } // namespace
 
 std::string whole::allowed() const {
@@ -59,9 +95,12 @@ std::string duration::allowed() const {
     result += " above zero, or \"infinity\"";
   else
     result += ", or \"infinity\"";
-  return result
-         + R"(; written with its unit: "90s", "250ms", "2m", "1h" or )"
-           R"({"value": 5, "unit": "minutes"})";
+  return result.append("; ").append(units);
+}
+
+std::string stop_limit::allowed() const {
+  std::string result = R"("brutal_kill" or a duration from 0s to )";
+  return result.append(render_duration(max)).append("; ").append(units);
 }
 
 std::string bytes::allowed() const {
@@ -75,13 +114,27 @@ bool one_of::holds(const std::string& x) const {
 }
 
 std::string one_of::allowed() const {
-  std::string result;
-  for (auto word : words) {
-    if (!result.empty())
-      result += word == words.back() ? " or " : ", ";
-    result += '"' + std::string{word} + '"';
-  }
-  return result;
+  return alternatives(words);
+}
+
+bool profile_name::holds(const std::string& x) const {
+  auto names = profile_names();
+  return std::find(names.begin(), names.end(), x) != names.end();
+}
+
+std::string profile_name::allowed() const {
+  return alternatives(profile_names());
+}
+
+bool breaker_failures::holds(const std::vector<std::string>& xs) const {
+  auto names = countable_names();
+  return std::all_of(xs.begin(), xs.end(), [&](const std::string& x) {
+    return std::find(names.begin(), names.end(), x) != names.end();
+  });
+}
+
+std::string breaker_failures::allowed() const {
+  return "a list of " + alternatives(countable_names());
 }
 
 bool texts::holds(const std::vector<std::string>& xs) const {
@@ -131,6 +184,10 @@ bool is_path(std::string_view x) {
 
 bool is_command(std::string_view x) {
   return !x.empty();
+}
+
+bool is_name_or_nothing(std::string_view x) {
+  return x.empty() || is_pool_name(x);
 }
 
 } // namespace charmer::settings_fields

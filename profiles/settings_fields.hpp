@@ -9,13 +9,16 @@
 
 #include "charmer/profiles/settings.hpp"
 #include "charmer/profiles/units.hpp"
+#include "charmer/supervision/child_spec.hpp"
 
 #include <concepts>
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace charmer::settings_fields {
@@ -104,12 +107,63 @@ struct nested {
   std::string allowed() const { return "a JSON object"; }
 };
 
-/// What to do when restarts are used up.
-struct exhaustion {
-  bool holds(on_exhausted x) const {
-    return x == on_exhausted::degrade || x == on_exhausted::escalate;
+/// One of an enum's values, each with its word.
+template <class Enum>
+struct named {
+  std::vector<std::pair<std::string_view, Enum>> words;
+
+  std::optional<Enum> value_of(std::string_view word) const {
+    for (auto& [known, value] : words)
+      if (known == word)
+        return value;
+    return std::nullopt;
   }
-  std::string allowed() const { return R"("degrade" or "escalate")"; }
+
+  std::optional<std::string_view> word_of(Enum x) const {
+    for (auto& [word, value] : words)
+      if (value == x)
+        return word;
+    return std::nullopt;
+  }
+
+  bool holds(Enum x) const { return word_of(x).has_value(); }
+
+  std::string allowed() const {
+    one_of result;
+    for (auto& entry : words)
+      result.words.push_back(entry.first);
+    return result.allowed();
+  }
+};
+
+/// True or false.
+struct yes_or_no {
+  bool holds(bool) const { return true; }
+  std::string allowed() const { return "true or false"; }
+};
+
+/// How something is stopped: at once, or asked and killed after a while. As a
+/// timespan, 0 is at once.
+struct stop_limit {
+  timespan max;
+
+  bool holds(timespan x) const { return x >= timespan{0} && x <= max; }
+  bool holds(const shutdown& x) const {
+    return x.kills_at_once() || holds(x.limit());
+  }
+  std::string allowed() const;
+};
+
+/// The name of a worker_profile that there is.
+struct profile_name {
+  bool holds(const std::string& x) const;
+  std::string allowed() const;
+};
+
+/// What a breaker may count: errors that say something about the workers.
+struct breaker_failures {
+  bool holds(const std::vector<std::string>& xs) const;
+  std::string allowed() const;
 };
 
 // -- tests of texts -----------------------------------------------------------
@@ -122,6 +176,8 @@ bool is_adapter(std::string_view x);
 bool is_path(std::string_view x);
 /// The name of a command: not empty.
 bool is_command(std::string_view x);
+/// A name as a pool's, or nothing.
+bool is_name_or_nothing(std::string_view x);
 
 // -- tables -------------------------------------------------------------------
 
@@ -138,6 +194,19 @@ void each_field(Struct& x, Visitor&& f) {
   f("reset_after", x.reset_after, duration{0s, infinite});
 }
 
+template <values_of<breaker_settings> Struct, class Visitor>
+void each_field(Struct& x, Visitor&& f) {
+  using namespace std::chrono_literals;
+  constexpr auto many = std::numeric_limits<std::uint32_t>::max();
+  f("enabled", x.enabled, yes_or_no{});
+  f("consecutive", x.consecutive, whole{0, many});
+  f("rate", x.rate, real{0, 1});
+  f("minimum", x.minimum, whole{1, many});
+  f("window", x.window, duration{1ms, 24h});
+  f("cooldown", x.cooldown, duration{1ms, 24h});
+  f("failures", x.failures, breaker_failures{});
+}
+
 template <values_of<pool_settings> Struct, class Visitor>
 void each_field(Struct& x, Visitor&& f) {
   using namespace std::chrono_literals;
@@ -145,8 +214,8 @@ void each_field(Struct& x, Visitor&& f) {
   constexpr auto many = std::numeric_limits<std::uint32_t>::max();
   f("name", x.name,
     text{is_pool_name, "1 to 64 letters, digits, '_', '-' and '.'"});
-  f("profile", x.profile, one_of{{"process", "native"}});
-  f("size", x.size, whole{1, 10'000});
+  f("profile", x.profile, profile_name{});
+  f("size", x.size, whole{0, 10'000});
   f("adapter", x.adapter,
     text{is_adapter, R"("module:Class" or "module", as Python imports it)"});
   f("python", x.python,
@@ -158,23 +227,55 @@ void each_field(Struct& x, Visitor&& f) {
   f("adapter_options", x.adapter_options, json_object{});
   f("idempotent", x.idempotent, texts{is_command, "a list of commands"});
 
+  f("default_strategy", x.default_strategy,
+    text{is_pool_name, "best_worker, random_worker, next_worker, "
+                       "available_worker, next_available_worker, hash_worker "
+                       "or the name of a registered strategy"});
+  f("queue", x.queue,
+    named<queue_order>{{{"fifo", queue_order::fifo},
+                        {"lifo", queue_order::lifo},
+                        {"off", queue_order::off}}});
+  constexpr text collection{is_name_or_nothing,
+                            "the name of a registered collection, or \"\" for "
+                            "the built-in one"};
+  f("waiting_callers_impl", x.waiting_callers_impl, collection);
+  f("idle_workers_impl", x.idle_workers_impl, collection);
+  f("busy_workers_impl", x.busy_workers_impl, collection);
+  f("idle_overflow_workers_impl", x.idle_overflow_workers_impl, collection);
+
+  f("max_overflow", x.max_overflow, whole{0, 10'000});
+  f("overflow_retention", x.overflow_retention, duration{0s, infinite});
+  f("min_size", x.min_size, whole{0, 10'000});
+  f("max_size", x.max_size, whole{0, 10'000});
+
   f("max_queue_size", x.max_queue_size, whole{0, many});
   f("max_queue_bytes", x.max_queue_bytes, bytes{0, 1ull << 50});
   f("queue_timeout", x.queue_timeout, duration{0s, infinite});
   f("request_timeout", x.request_timeout, duration{a_moment, infinite});
   f("cancel_grace", x.cancel_grace, duration{0s, 24h});
+  f("overrun_warning", x.overrun_warning, duration{a_moment, infinite});
+  f("max_overrun_warnings", x.max_overrun_warnings, whole{0, many});
   f("poison_after", x.poison_after, whole{1, many});
   f("prefetch", x.prefetch, duration{0s, 1s});
   // Protobuf itself reads no message of 2 GiB or more.
   f("max_frame_bytes", x.max_frame_bytes, bytes{1ull << 10, (1ull << 31) - 1});
+  f("breaker", x.breaker, nested{});
 
   f("start_timeout", x.start_timeout, duration{a_moment, 24h});
   f("start_batch", x.start_batch, whole{1, 10'000});
-  f("worker_shutdown", x.worker_shutdown, duration{0s, 24h});
+  f("worker_shutdown", x.worker_shutdown, stop_limit{24h});
+  f("strategy", x.strategy,
+    one_of{{"one_for_one", "one_for_all", "rest_for_one"}});
   f("intensity", x.intensity, whole{0, many});
   f("period", x.period, duration{a_moment, infinite});
+  f("pool_sup_intensity", x.pool_sup_intensity, whole{0, many});
+  f("pool_sup_period", x.pool_sup_period, duration{a_moment, infinite});
+  f("pool_sup_shutdown", x.pool_sup_shutdown, stop_limit{24h});
   f("restart_backoff", x.restart_backoff, nested{});
-  f("on_exhausted", x.exhausted, exhaustion{});
+  f("on_exhausted", x.exhausted,
+    named<on_exhausted>{{{"degrade", on_exhausted::degrade},
+                         {"escalate", on_exhausted::escalate}}});
+  f("max_abandoned", x.max_abandoned, whole{0, 10'000});
 
   f("ttl", x.ttl, duration{a_moment, infinite});
   f("max_requests", x.max_requests,

@@ -25,19 +25,62 @@ void check_fields(const Struct& x, const std::string& prefix,
   });
 }
 
-// What one field's rule cannot know.
-void check_together(const pool_settings& x,
-                    std::vector<settings_error>& errors) {
-  if (x.profile == "process" && x.adapter.empty())
+// What the rules of single fields cannot know, one function for each matter.
+
+void check_adapter(const pool_settings& x,
+                   std::vector<settings_error>& errors) {
+  if ((x.profile == "process" || x.profile == "thread") && x.adapter.empty())
     errors.push_back({"adapter", "nothing",
-                      R"(the adapter that a process worker runs: )"
-                      R"("module:Class" or "module", as Python imports it)"});
-  const auto& delay = x.restart_backoff;
-  if (delay.maximum < delay.minimum)
+                      "the adapter that a " + x.profile
+                          + R"( worker runs: "module:Class" or "module", as )"
+                            "Python imports it"});
+}
+
+void check_size(const pool_settings& x, std::vector<settings_error>& errors) {
+  auto number = [](std::uint32_t n) { return std::to_string(n); };
+  if (x.min_size > x.max_size)
+    errors.push_back({"min_size", number(x.min_size),
+                      "not above max_size (" + number(x.max_size) + ")"});
+  if (x.size == 0 && x.max_overflow == 0)
+    errors.push_back({"size", "0",
+                      "a whole number from 1 to 10000; 0 only together with "
+                      "max_overflow"});
+  else if (x.min_size <= x.max_size
+           && (x.size < x.min_size || x.size > x.max_size))
+    errors.push_back({"size", number(x.size),
+                      "a whole number from min_size (" + number(x.min_size)
+                          + ") to max_size (" + number(x.max_size) + ")"});
+}
+
+void check_queue(const pool_settings& x, std::vector<settings_error>& errors) {
+  if (x.queue == queue_order::off
+      && (x.default_strategy == "available_worker"
+          || x.default_strategy == "next_available_worker"))
+    errors.push_back({"default_strategy",
+                      '"' + x.default_strategy + R"(" with queue "off")",
+                      "a strategy that needs no queue (best_worker, "
+                      "random_worker, next_worker, hash_worker), or queue "
+                      R"("fifo" or "lifo")"});
+}
+
+void check_breaker(const breaker_settings& x,
+                   std::vector<settings_error>& errors) {
+  if (!x.enabled)
+    return;
+  if (x.consecutive == 0 && x.rate == 0)
+    errors.push_back({"breaker", "enabled, with consecutive 0 and rate 0",
+                      "one of the two above 0, or enabled false"});
+  if (x.failures.empty())
+    errors.push_back({"breaker.failures", "an empty list",
+                      "what counts as a failure, or enabled false"});
+}
+
+void check_backoff(const backoff& x, std::vector<settings_error>& errors) {
+  if (x.maximum < x.minimum)
     errors.push_back({"restart_backoff.maximum",
-                      found(render_duration(delay.maximum)),
+                      found(render_duration(x.maximum)),
                       "a duration not below restart_backoff.minimum ("
-                          + render_duration(delay.minimum) + ")"});
+                          + render_duration(x.minimum) + ")"});
 }
 
 } // namespace
@@ -45,7 +88,11 @@ void check_together(const pool_settings& x,
 std::vector<settings_error> validate(const pool_settings& x) {
   std::vector<settings_error> result;
   check_fields(x, "", result);
-  check_together(x, result);
+  check_adapter(x, result);
+  check_size(x, result);
+  check_queue(x, result);
+  check_breaker(x.breaker, result);
+  check_backoff(x.restart_backoff, result);
   return result;
 }
 

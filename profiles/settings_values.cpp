@@ -27,6 +27,34 @@ bool read_whole(const json& from, Unsigned& x) {
   return true;
 }
 
+bool read_duration(const json& from, timespan& x) {
+  std::optional<timespan> parsed;
+  if (from.is_string()) {
+    parsed = parse_duration(from.get_ref<const std::string&>());
+  } else if (from.is_object() && from.size() == 2 && from.contains("value")
+             && from.contains("unit")) {
+    const auto& value = from["value"];
+    const auto& unit = from["unit"];
+    if (value.is_number() && unit.is_string())
+      parsed = parse_duration(value.get<double>(),
+                              unit.get_ref<const std::string&>());
+  }
+  if (parsed)
+    x = *parsed;
+  return parsed.has_value();
+}
+
+bool read_texts(const json& from, std::vector<std::string>& xs) {
+  if (!from.is_array())
+    return false;
+  std::vector<std::string> result(from.size());
+  for (std::size_t i = 0; i < from.size(); ++i)
+    if (!read_text(from[i], result[i]))
+      return false;
+  xs = std::move(result);
+  return true;
+}
+
 } // namespace
 
 std::string found(const json& x) {
@@ -83,14 +111,24 @@ json write(const std::string& x, const json_object&) {
   return result.is_object() ? result : json(x);
 }
 
-json write(on_exhausted x, const exhaustion&) {
-  switch (x) {
-    case on_exhausted::degrade:
-      return "degrade";
-    case on_exhausted::escalate:
-      return "escalate";
-  }
-  return static_cast<int>(x);
+json write(bool x, const yes_or_no&) {
+  return x;
+}
+
+json write(timespan x, const stop_limit&) {
+  return x == timespan{0} ? json("brutal_kill") : json(render_duration(x));
+}
+
+json write(const shutdown& x, const stop_limit& rule) {
+  return write(x.kills_at_once() ? timespan{0} : x.limit(), rule);
+}
+
+json write(const std::string& x, const profile_name&) {
+  return x;
+}
+
+json write(const std::vector<std::string>& xs, const breaker_failures&) {
+  return xs;
 }
 
 bool read(const json& from, std::uint32_t& x, const whole&) {
@@ -109,20 +147,7 @@ bool read(const json& from, double& x, const real&) {
 }
 
 bool read(const json& from, timespan& x, const duration&) {
-  std::optional<timespan> parsed;
-  if (from.is_string()) {
-    parsed = parse_duration(from.get_ref<const std::string&>());
-  } else if (from.is_object() && from.size() == 2 && from.contains("value")
-             && from.contains("unit")) {
-    const auto& value = from["value"];
-    const auto& unit = from["unit"];
-    if (value.is_number() && unit.is_string())
-      parsed = parse_duration(value.get<double>(),
-                              unit.get_ref<const std::string&>());
-  }
-  if (parsed)
-    x = *parsed;
-  return parsed.has_value();
+  return read_duration(from, x);
 }
 
 bool read(const json& from, std::uint64_t& x, const bytes&) {
@@ -143,14 +168,7 @@ bool read(const json& from, std::string& x, const text&) {
 }
 
 bool read(const json& from, std::vector<std::string>& xs, const texts&) {
-  if (!from.is_array())
-    return false;
-  std::vector<std::string> result(from.size());
-  for (std::size_t i = 0; i < from.size(); ++i)
-    if (!read_text(from[i], result[i]))
-      return false;
-  xs = std::move(result);
-  return true;
+  return read_texts(from, xs);
 }
 
 bool read(const json& from, std::map<std::string, std::string>& xs,
@@ -172,14 +190,39 @@ bool read(const json& from, std::string& x, const json_object&) {
   return true;
 }
 
-bool read(const json& from, on_exhausted& x, const exhaustion&) {
-  if (from == "degrade")
-    x = on_exhausted::degrade;
-  else if (from == "escalate")
-    x = on_exhausted::escalate;
-  else
+bool read(const json& from, bool& x, const yes_or_no&) {
+  if (!from.is_boolean())
     return false;
+  x = from.get<bool>();
   return true;
+}
+
+bool read(const json& from, timespan& x, const stop_limit&) {
+  if (from != "brutal_kill")
+    return read_duration(from, x);
+  x = timespan{0};
+  return true;
+}
+
+bool read(const json& from, shutdown& x, const stop_limit&) {
+  if (from == "brutal_kill") {
+    x = shutdown::brutal_kill();
+    return true;
+  }
+  timespan limit{};
+  if (!read_duration(from, limit))
+    return false;
+  x = shutdown::after(limit);
+  return true;
+}
+
+bool read(const json& from, std::string& x, const profile_name&) {
+  return read_text(from, x);
+}
+
+bool read(const json& from, std::vector<std::string>& xs,
+          const breaker_failures&) {
+  return read_texts(from, xs);
 }
 
 } // namespace charmer::settings_fields

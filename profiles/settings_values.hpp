@@ -31,7 +31,18 @@ json write(const std::string& x, const text&);
 json write(const std::vector<std::string>& xs, const texts&);
 json write(const std::map<std::string, std::string>& xs, const variables&);
 json write(const std::string& x, const json_object&);
-json write(on_exhausted x, const exhaustion&);
+json write(bool x, const yes_or_no&);
+json write(timespan x, const stop_limit&);
+json write(const shutdown& x, const stop_limit&);
+json write(const std::string& x, const profile_name&);
+json write(const std::vector<std::string>& xs, const breaker_failures&);
+
+template <class Enum>
+json write(Enum x, const named<Enum>& rule) {
+  if (auto word = rule.word_of(x))
+    return std::string{*word};
+  return static_cast<int>(x);
+}
 
 bool read(const json& from, std::uint32_t& x, const whole&);
 bool read(const json& from, std::uint64_t& x, const whole&);
@@ -44,6 +55,21 @@ bool read(const json& from, std::vector<std::string>& xs, const texts&);
 bool read(const json& from, std::map<std::string, std::string>& xs,
           const variables&);
 bool read(const json& from, std::string& x, const json_object&);
-bool read(const json& from, on_exhausted& x, const exhaustion&);
+bool read(const json& from, bool& x, const yes_or_no&);
+bool read(const json& from, timespan& x, const stop_limit&);
+bool read(const json& from, shutdown& x, const stop_limit&);
+bool read(const json& from, std::string& x, const profile_name&);
+bool read(const json& from, std::vector<std::string>& xs,
+          const breaker_failures&);
+
+template <class Enum>
+bool read(const json& from, Enum& x, const named<Enum>& rule) {
+  if (!from.is_string())
+    return false;
+  auto value = rule.value_of(from.get_ref<const std::string&>());
+  if (value)
+    x = *value;
+  return value.has_value();
+}
 
 } // namespace charmer::settings_fields

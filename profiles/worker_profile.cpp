@@ -38,6 +38,15 @@ find_profile(const std::string& name) {
                     "no profile is named \"" + name + "\"; there are " + names);
 }
 
+std::vector<std::string> profile_names() {
+  auto& known = all();
+  std::lock_guard guard{known.mutex};
+  std::vector<std::string> result;
+  for (auto& [name, ignored] : known.profiles)
+    result.push_back(name);
+  return result;
+}
+
 void register_profile(const std::string& name,
                       std::shared_ptr<worker_profile> profile) {
   auto& known = all();

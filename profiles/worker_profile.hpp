@@ -116,6 +116,9 @@ public:
 caf::expected<std::shared_ptr<worker_profile>>
 find_profile(const std::string& name);
 
+/// The names of all profiles, sorted; those that settings may use. Thread-safe.
+std::vector<std::string> profile_names();
+
 /// Makes a profile usable by name in settings, in place of an earlier one of
 /// that name. Thread-safe.
 void register_profile(const std::string& name,

@@ -94,7 +94,18 @@ TEST_CASE("every field can be set from JSON") {
       "intensity": 0, "period": {"value": 5, "unit": "minutes"},
       "restart_backoff": {"minimum": "1s", "maximum": "1h", "factor": 3,
                           "jitter": 0.5, "reset_after": "infinity"},
-      "on_exhausted": "escalate",
+      "on_exhausted": "escalate", "max_abandoned": 1,
+      "default_strategy": "next_worker", "queue": "lifo",
+      "waiting_callers_impl": "by_age", "idle_workers_impl": "a",
+      "busy_workers_impl": "b", "idle_overflow_workers_impl": "c",
+      "max_overflow": 9, "overflow_retention": "3s",
+      "min_size": 2, "max_size": 20,
+      "overrun_warning": "1s", "max_overrun_warnings": 5,
+      "breaker": {"enabled": true, "consecutive": 7, "rate": 0.25,
+                  "minimum": 40, "window": "20s", "cooldown": "5s",
+                  "failures": ["worker_died"]},
+      "strategy": "rest_for_one", "pool_sup_intensity": 6,
+      "pool_sup_period": "7s", "pool_sup_shutdown": "brutal_kill",
       "ttl": "1h", "max_requests": 5000, "memory_limit": "512MB",
       "lifecycle_check": "500ms", "max_surge": 3,
       "log_level": "DEBUG", "stderr_lines": 0
@@ -130,6 +141,30 @@ TEST_CASE("every field can be set from JSON") {
   CHECK(p.restart_backoff.jitter == 0.5);
   CHECK(p.restart_backoff.reset_after == infinite);
   CHECK(p.exhausted == on_exhausted::escalate);
+  CHECK(p.max_abandoned == 1);
+  CHECK(p.default_strategy == "next_worker");
+  CHECK(p.queue == queue_order::lifo);
+  CHECK(p.waiting_callers_impl == "by_age");
+  CHECK(p.idle_workers_impl == "a");
+  CHECK(p.busy_workers_impl == "b");
+  CHECK(p.idle_overflow_workers_impl == "c");
+  CHECK(p.max_overflow == 9);
+  CHECK(p.overflow_retention == 3s);
+  CHECK(p.min_size == 2);
+  CHECK(p.max_size == 20);
+  CHECK(p.overrun_warning == 1s);
+  CHECK(p.max_overrun_warnings == 5);
+  CHECK(p.breaker.enabled);
+  CHECK(p.breaker.consecutive == 7);
+  CHECK(p.breaker.rate == 0.25);
+  CHECK(p.breaker.minimum == 40);
+  CHECK(p.breaker.window == 20s);
+  CHECK(p.breaker.cooldown == 5s);
+  CHECK(p.breaker.failures == std::vector<std::string>{"worker_died"});
+  CHECK(p.strategy == "rest_for_one");
+  CHECK(p.pool_sup_intensity == 6);
+  CHECK(p.pool_sup_period == 7s);
+  CHECK(p.pool_sup_shutdown == shutdown::brutal_kill());
   CHECK(p.ttl == 1h);
   CHECK(p.max_requests == 5000);
   CHECK(p.memory_limit == 512'000'000);
@@ -176,9 +211,9 @@ TEST_CASE("all mistakes of a file are told at once, each with its place") {
   has(text, "pools[0].size: found 0; allowed: a whole number from 1 to 10000");
   has(text, "pools[0].siez: found a key that is not known; allowed: \"size\"");
   has(text, "pools[0].adapter: found \"no good\"; allowed: \"module:Class\"");
-  has(text, "pools[1].size: found -3; allowed: a whole number from 1");
+  has(text, "pools[1].size: found -3; allowed: a whole number from 0");
   has(text, "pools[1].ttl: found 90; allowed: a duration above zero");
-  has(text, "pools[1].profile: found \"thraed\"; allowed: \"process\" or");
+  has(text, "pools[1].profile: found \"thraed\"; allowed: \"");
   has(text, "pools[2].name: found \"ok\", which is the name of pools[1]");
   has(text, "pools[2].restart_backoff.factor: found 0.5; allowed: a number");
   has(text, "pools[3]: found 7; allowed: a JSON object");
@@ -261,21 +296,22 @@ TEST_CASE("values made in C++ are checked by the same rules") {
   x.pools[1].ttl = timespan{-1};
   auto errors = validate(x);
   REQUIRE(errors.size() == 4);
-  CHECK(errors[0].where == "pools[1].size");
-  CHECK(errors[0].found == "0");
-  CHECK(errors[0].allowed == "a whole number from 1 to 10000");
-  CHECK(errors[1].where == "pools[1].adapter_options");
-  CHECK(errors[2].where == "pools[1].ttl");
-  CHECK(errors[2].found == "\"-1ns\"");
+  CHECK(errors[0].where == "pools[1].adapter_options");
+  CHECK(errors[1].where == "pools[1].ttl");
+  CHECK(errors[1].found == "\"-1ns\"");
+  CHECK(errors[2].where == "pools[1].size");
+  CHECK(errors[2].found == "0");
+  CHECK(errors[2].allowed.starts_with("a whole number from 1 to 10000"));
   CHECK(errors[3].where == "pools[1].name");
 
   auto alone = validate(x.pools[1]);
   REQUIRE(alone.size() == 3);
-  CHECK(alone[0].where == "size");
+  CHECK(alone[2].where == "size");
 
   auto error = make_error(errors);
   CHECK(error == pool_errc::invalid_settings);
-  has(failure_of(error).text, "4 mistakes in the settings\n  pools[1].size: ");
+  has(failure_of(error).text,
+      "4 mistakes in the settings\n  pools[1].adapter_options: ");
 }
 
 TEST_CASE("paths in a file count from the file, and its folder is searched") {
