@@ -1,6 +1,6 @@
 #include "baselines.hpp"
 
-#include "python_process.hpp"
+#include "script_process.hpp"
 #include "stopwatch.hpp"
 
 #include <array>
@@ -16,7 +16,7 @@ double run(python_pool which, std::vector<std::string> arguments,
   arguments.insert(arguments.begin(),
                    which == python_pool::executor ? "executor" : "pool");
   arguments.insert(arguments.end(), {"--seconds", std::to_string(seconds)});
-  python_process running{x.python, "baselines.py", arguments};
+  script_process running{x.python, "baselines.py", arguments};
   auto said = running.finish(3 * x.time + std::chrono::seconds(60));
   return std::stod(said);
 }
@@ -27,7 +27,7 @@ double bare_pipe(const conditions& x, const on_host_core* place) {
   std::vector<std::string> core;
   if (place != nullptr)
     core = {std::to_string(place->worker_core())};
-  python_process echo{x.python, "bare_echo.py", core};
+  script_process echo{x.python, "bare_echo.py", core};
   std::array<char, 64> bytes;
   bytes.fill('x');
   return median_time(x.time, [&] {

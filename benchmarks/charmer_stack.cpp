@@ -1,5 +1,7 @@
 #include "charmer_stack.hpp"
 
+#include "charmer/profiles/native_profile.hpp"
+
 #include <stdexcept>
 #include <utility>
 
@@ -20,21 +22,12 @@ T value_of(caf::expected<T> x) {
   return std::move(*x);
 }
 
-charmer::settings one_pool(const std::string& python, std::uint32_t workers) {
-  charmer::pool_settings pool;
-  pool.size = workers;
-  pool.adapter = "commands";
-  pool.python = python;
-  pool.python_path = {CHARMER_BENCHMARKS};
-  return {.pools = {pool}};
-}
-
 } // namespace
 
 struct charmer_stack::parts {
-  parts(const std::string& python, std::uint32_t workers)
+  explicit parts(charmer::pool_settings x)
       : system(config),
-        runtime(value_of(charmer::start(system, one_pool(python, workers)))) {
+        runtime(value_of(charmer::start(system, {.pools = {std::move(x)}}))) {
     if (auto failed = runtime.await_all())
       call_failed(failed);
     pool = value_of(runtime.pool());
@@ -46,8 +39,11 @@ struct charmer_stack::parts {
   charmer::pool_handle pool;
 };
 
+charmer_stack::charmer_stack(charmer::pool_settings x)
+    : parts_(std::make_unique<parts>(std::move(x))) {}
+
 charmer_stack::charmer_stack(const std::string& python, std::uint32_t workers)
-    : parts_(std::make_unique<parts>(python, workers)) {}
+    : charmer_stack(python_workers(python, workers)) {}
 
 charmer_stack::charmer_stack(const std::string& python,
                              const on_host_core* place)
@@ -68,6 +64,28 @@ caf::actor_system& charmer_stack::system() {
 
 const charmer::pool_handle& charmer_stack::pool() const {
   return parts_->pool;
+}
+
+charmer::pool_settings python_workers(const std::string& python,
+                                      std::uint32_t size) {
+  charmer::pool_settings x;
+  x.size = size;
+  x.adapter = "commands";
+  x.python = python;
+  x.python_path = {CHARMER_BENCHMARKS};
+  return x;
+}
+
+charmer::pool_settings native_workers(caf::behavior (*behavior)(),
+                                      std::uint32_t size) {
+  charmer::register_native("measured", [=](caf::actor_system& sys) {
+    return sys.spawn([=](caf::event_based_actor*) { return behavior(); });
+  });
+  charmer::pool_settings x;
+  x.profile = "native";
+  x.adapter = "measured";
+  x.size = size;
+  return x;
 }
 
 void call_failed(const caf::error& x) {

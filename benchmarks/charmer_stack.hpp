@@ -1,5 +1,5 @@
-// charmer as an application uses it: an actor system, a runtime, a pool of
-// Python processes whose commands are those of commands.py.
+// charmer as an application uses it: an actor system, a runtime and a pool, by
+// default of Python processes whose commands are those of commands.py.
 //
 // Threading: one thread. Errors: std::runtime_error.
 #pragma once
@@ -19,6 +19,9 @@ public:
   /// Returns when every worker is ready.
   charmer_stack(const std::string& python, std::uint32_t workers);
 
+  /// Any pool.
+  explicit charmer_stack(charmer::pool_settings pool);
+
   /// With one worker, which moves to its core.
   charmer_stack(const std::string& python, const on_host_core* place);
 
@@ -32,6 +35,14 @@ private:
   struct parts;
   std::unique_ptr<parts> parts_;
 };
+
+/// Settings of a pool of Python processes with the commands of commands.py.
+charmer::pool_settings python_workers(const std::string& python,
+                                      std::uint32_t size);
+
+/// Settings of a pool of native workers: each is `behavior` in an actor.
+charmer::pool_settings native_workers(caf::behavior (*behavior)(),
+                                      std::uint32_t size);
 
 /// Ends the program's measuring: a call that fails has no time.
 [[noreturn]] void call_failed(const caf::error& x);

@@ -6,6 +6,7 @@ std::vector<row> rows() {
   return {
       {1, "sequential call, 64 bytes, 1 worker", sequential_calls},
       {2, "256 calls in flight, 2 workers, no batching API", calls_in_flight},
+      {3, "native workers: every strategy beside wpool", native_strategies},
   };
 }
 

@@ -33,6 +33,7 @@ struct row {
 
 std::vector<result> sequential_calls(const conditions& x);
 std::vector<result> calls_in_flight(const conditions& x);
+std::vector<result> native_strategies(const conditions& x);
 
 /// All rows: those with a number in that order, then the others.
 std::vector<row> rows();

@@ -1,4 +1,4 @@
-#include "python_process.hpp"
+#include "script_process.hpp"
 
 #include <array>
 #include <cerrno>
@@ -47,7 +47,7 @@ void await(int fd, clock::time_point end) {
 
 } // namespace
 
-python_process::python_process(const std::string& interpreter,
+script_process::script_process(const std::string& interpreter,
                                const std::string& file,
                                const std::vector<std::string>& arguments) {
   auto& os = wire::operating_system::real();
@@ -67,7 +67,7 @@ python_process::python_process(const std::string& interpreter,
   out_ = std::move(output.read);
 }
 
-python_process::~python_process() {
+script_process::~script_process() {
   if (!child_.pidfd)
     return;
   auto& os = wire::operating_system::real();
@@ -75,7 +75,7 @@ python_process::~python_process() {
   os.reap(child_.pidfd.get());
 }
 
-void python_process::write(std::string_view bytes) {
+void script_process::write(std::string_view bytes) {
   while (!bytes.empty()) {
     auto n = ::write(in_.get(), bytes.data(), bytes.size());
     if (n < 0 && errno != EINTR)
@@ -84,7 +84,7 @@ void python_process::write(std::string_view bytes) {
   }
 }
 
-void python_process::read(std::span<char> buffer) {
+void script_process::read(std::span<char> buffer) {
   while (!buffer.empty()) {
     auto n = ::read(out_.get(), buffer.data(), buffer.size());
     if (n == 0)
@@ -95,7 +95,20 @@ void python_process::read(std::span<char> buffer) {
   }
 }
 
-std::string python_process::finish(std::chrono::milliseconds limit) {
+std::string script_process::ask(const std::string& line,
+                                std::chrono::milliseconds limit) {
+  auto end = clock::now() + limit;
+  write(line + '\n');
+  std::string said;
+  for (char c = 0; c != '\n'; said += c) {
+    await(out_.get(), end);
+    read({&c, 1});
+  }
+  said.pop_back();
+  return said;
+}
+
+std::string script_process::finish(std::chrono::milliseconds limit) {
   auto end = clock::now() + limit;
   in_.reset();
   std::string said;

@@ -1,11 +1,11 @@
-// A Python program on two pipes: no pool, no actors.
+// A script on two pipes, run by its interpreter: no pool, no actors.
 //
 // What it writes to stderr goes to our own. It is killed when the object ends.
 //
 // Threading: one thread, which must live as long as the object. Errors:
 // std::runtime_error.
 //
-//   python_process echo{"/usr/bin/python3", "bare_echo.py"};
+//   script_process echo{"/usr/bin/python3", "bare_echo.py"};
 //   echo.write(text);
 //   echo.read(buffer);
 #pragma once
@@ -20,21 +20,25 @@
 
 namespace bench {
 
-class python_process {
+class script_process {
 public:
   /// Runs `interpreter file arguments…`; the file is one of this folder's.
-  python_process(const std::string& interpreter, const std::string& file,
+  script_process(const std::string& interpreter, const std::string& file,
                  const std::vector<std::string>& arguments = {});
 
-  python_process(const python_process&) = delete;
+  script_process(const script_process&) = delete;
 
-  ~python_process();
+  ~script_process();
 
   /// Blocks until all is written.
   void write(std::string_view bytes);
 
   /// Blocks until the buffer is full.
   void read(std::span<char> buffer);
+
+  /// Writes a line; the one that is answered, without its end. Throws if none
+  /// comes in time.
+  std::string ask(const std::string& line, std::chrono::milliseconds limit);
 
   /// What it writes until it ends; throws if it does not end in time, or not
   /// with exit status 0. Call it once, last.
