@@ -20,10 +20,13 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
 namespace charmer {
+
+class roster;
 
 /// What a start function gets.
 struct start_context {
@@ -50,6 +53,8 @@ struct started {
   /// token, caf::error) to start_context::supervisor. The handle dying counts
   /// as failed, too.
   bool ready = true;
+  /// Of a supervisor: supervisor_child sets it, others pass it on.
+  std::shared_ptr<roster> below;
 };
 
 /// An exception counts as a failed start.

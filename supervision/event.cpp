@@ -1,5 +1,6 @@
 #include "charmer/supervision/event.hpp"
 
+#include "charmer/supervision/duration_text.hpp"
 #include "charmer/supervision/errors.hpp"
 
 #include <nlohmann/json.hpp>
@@ -33,23 +34,6 @@ std::string to_iso(caf::timestamp x) {
   std::snprintf(rest.data(), rest.size(), ".%06dZ",
                 static_cast<int>(micros % 1'000'000));
   return std::string(text.data(), n) + rest.data();
-}
-
-/// "1.5s", "200ms", "30us"
-std::string to_short(timespan x) {
-  auto n = static_cast<double>(x.count());
-  std::array<char, 32> text;
-  if (n >= 1e9)
-    std::snprintf(text.data(), text.size(), "%.6gs", n / 1e9);
-  else if (n >= 1e6)
-    std::snprintf(text.data(), text.size(), "%.4gms", n / 1e6);
-  else
-    std::snprintf(text.data(), text.size(), "%.4gus", n / 1e3);
-  return text.data();
-}
-
-double seconds(timespan x) {
-  return std::chrono::duration<double>(x).count();
 }
 
 json reason_to_json(const caf::error& x) {
@@ -188,8 +172,8 @@ std::string to_json(const event& x) {
   add("text", x.text, !x.text.empty());
   add("restarts", x.restarts, x.restarts != 0);
   add("attempt", x.attempt, x.attempt != 0);
-  add("delay_s", seconds(x.delay), x.delay.count() != 0);
-  add("uptime_s", seconds(x.uptime), x.uptime.count() != 0);
+  add("delay_s", to_seconds(x.delay), x.delay.count() != 0);
+  add("uptime_s", to_seconds(x.uptime), x.uptime.count() != 0);
   if (!x.details.empty())
     result["details"] = details_to_json(x);
   return dump(result);

@@ -1,5 +1,7 @@
 #include "charmer/supervision/messages.hpp"
 
+#include "charmer/supervision/supervision_tree.hpp"
+
 #include <array>
 
 namespace charmer {

@@ -61,6 +61,8 @@ typename Inspector::result_type inspect(Inspector& f, child_counts& x) {
            x.supervisors, x.workers);
 }
 
+struct supervision_tree;
+
 /// Registers the messages and the error category of this room. Twice does no
 /// harm.
 void configure_supervision(caf::actor_system_config& cfg);
@@ -80,6 +82,7 @@ CAF_ADD_TYPE_ID(charmer_supervision, (charmer::child_state))
 CAF_ADD_TYPE_ID(charmer_supervision, (charmer::child_info))
 CAF_ADD_TYPE_ID(charmer_supervision, (std::vector<charmer::child_info>))
 CAF_ADD_TYPE_ID(charmer_supervision, (charmer::child_counts))
+CAF_ADD_TYPE_ID(charmer_supervision, (charmer::supervision_tree))
 
 // to a supervisor
 CAF_ADD_ATOM(charmer_supervision, charmer, start_child_atom, "su.start")
@@ -89,6 +92,7 @@ CAF_ADD_ATOM(charmer_supervision, charmer, delete_child_atom, "su.delete")
 CAF_ADD_ATOM(charmer_supervision, charmer, replace_child_atom, "su.replace")
 CAF_ADD_ATOM(charmer_supervision, charmer, which_children_atom, "su.which")
 CAF_ADD_ATOM(charmer_supervision, charmer, count_children_atom, "su.count")
+CAF_ADD_ATOM(charmer_supervision, charmer, tree_atom, "su.tree")
 CAF_ADD_ATOM(charmer_supervision, charmer, child_ready_atom, "su.ready")
 CAF_ADD_ATOM(charmer_supervision, charmer, child_failed_atom, "su.failed")
 CAF_ADD_ATOM(charmer_supervision, charmer, ready_atom, "su.isready")

@@ -1,56 +1,64 @@
 #include "charmer/supervision/roster.hpp"
 
+#include <iterator>
 #include <utility>
 
 namespace charmer {
 
-void roster::add(std::uint64_t token, caf::actor child) {
+namespace {
+
+void append(std::vector<roster::entry>& to, std::vector<roster::entry> more) {
+  to.insert(to.end(), std::make_move_iterator(more.begin()),
+            std::make_move_iterator(more.end()));
+}
+
+} // namespace
+
+void roster::add(std::uint64_t token, entry x) {
   std::lock_guard guard{mutex_};
-  children_.emplace(token, std::move(child));
+  entries_.emplace(token, std::move(x));
 }
 
 void roster::remove(std::uint64_t token) {
   std::lock_guard guard{mutex_};
-  children_.erase(token);
+  entries_.erase(token);
 }
 
 void roster::kill_all() {
-  std::vector<caf::actor> living;
+  std::vector<caf::actor> children;
   {
     std::lock_guard guard{mutex_};
-    for (const auto& [token, child] : children_)
-      living.push_back(child);
+    for (const auto& [token, x] : entries_)
+      children.push_back(x.child);
   }
   // Without the lock: an enqueue runs code of others.
-  for (const auto& child : living)
+  for (const auto& child : children)
     kill(child.address(), child);
 }
 
-std::vector<caf::actor> roster::take() {
-  std::unordered_map<std::uint64_t, caf::actor> taken;
-  {
-    std::lock_guard guard{mutex_};
-    taken.swap(children_);
-  }
-  std::vector<caf::actor> result;
-  for (auto& [token, child] : taken)
-    result.push_back(std::move(child));
+std::vector<roster::entry> roster::living() const {
+  std::vector<entry> result;
+  std::lock_guard guard{mutex_};
+  for (const auto& [token, x] : entries_)
+    if (!has_ended(x.child))
+      result.push_back(x);
+    else if (x.below)
+      append(result, x.below->living());
   return result;
 }
 
-std::vector<caf::actor> succession::succeed(const caf::actor& successor,
-                                            std::shared_ptr<roster> children) {
+std::vector<roster::entry>
+succession::succeed(const caf::actor& successor,
+                    std::shared_ptr<roster> children) {
   std::lock_guard guard{mutex_};
-  std::vector<caf::actor> orphans;
+  std::vector<roster::entry> orphans;
   std::vector<reign> living;
   for (auto& x : reigns_) {
     auto supervisor = caf::actor_cast<caf::actor>(x.supervisor);
-    if (supervisor && !has_ended(supervisor)) {
+    if (supervisor && !has_ended(supervisor))
       living.push_back(std::move(x));
-      continue;
-    }
-    for (auto& orphan : x.children->take())
-      orphans.push_back(std::move(orphan));
+    else
+      append(orphans, x.children->living());
   }
   living.push_back({successor.address(), std::move(children)});
   reigns_ = std::move(living);

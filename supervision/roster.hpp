@@ -2,8 +2,9 @@
 // killed.
 //
 // A killed supervisor runs no code of its own any more. What it leaves behind
-// is in its roster: a functor attached to it kills those, and the supervisor
-// that is started in its place waits until they are down.
+// is in its roster: a functor attached to it kills those. Who waits until they
+// are down: the supervisor above it, which has the rosters of its supervisors
+// (started::below), and the supervisor that is started in its place.
 //
 // Threading: thread-safe.
 #pragma once
@@ -12,6 +13,7 @@
 
 #include <memory>
 #include <mutex>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -19,19 +21,25 @@ namespace charmer {
 
 class roster {
 public:
-  void add(std::uint64_t token, caf::actor child);
+  struct entry {
+    std::string id;
+    caf::actor child;
+    std::shared_ptr<roster> below; ///< of a supervisor
+  };
+
+  void add(std::uint64_t token, entry x);
 
   void remove(std::uint64_t token);
 
-  /// Kills all and keeps them for the successor.
   void kill_all();
 
-  /// Hands out all.
-  std::vector<caf::actor> take();
+  /// Those that have not ended; in place of a supervisor that has ended, those
+  /// that it left behind.
+  std::vector<entry> living() const;
 
 private:
-  std::mutex mutex_;
-  std::unordered_map<std::uint64_t, caf::actor> children_;
+  mutable std::mutex mutex_;
+  std::unordered_map<std::uint64_t, entry> entries_;
 };
 
 /// Passes what a killed supervisor left behind to the next one that is started
@@ -40,8 +48,8 @@ class succession {
 public:
   /// Makes `successor` the one to come after, and returns the children that
   /// its predecessors left behind, if those have ended.
-  std::vector<caf::actor> succeed(const caf::actor& successor,
-                                  std::shared_ptr<roster> children);
+  std::vector<roster::entry> succeed(const caf::actor& successor,
+                                     std::shared_ptr<roster> children);
 
 private:
   struct reign {

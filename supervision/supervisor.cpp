@@ -1,7 +1,9 @@
 #include "charmer/supervision/supervisor.hpp"
 
+#include "charmer/supervision/supervision_tree.hpp"
 #include "charmer/supervision/supervisor_state.hpp"
 
+#include <array>
 #include <unordered_set>
 
 namespace charmer {
@@ -34,6 +36,13 @@ std::string mistake_in(const supervisor_spec& x) {
 }
 
 } // namespace
+
+std::string to_string(strategy x) {
+  constexpr std::array names{"one_for_one", "one_for_all", "rest_for_one",
+                             "simple_one_for_one"};
+  auto i = static_cast<std::size_t>(x);
+  return i < names.size() ? names[i] : "unknown";
+}
 
 caf::error validate(const supervisor_spec& x) {
   if (auto mistake = mistake_in(x); !mistake.empty())
@@ -87,6 +96,7 @@ caf::behavior supervisor(supervisor_actor* self, supervisor_spec spec,
       },
       [&](which_children_atom) { return state.which_children(); },
       [&](count_children_atom) { return state.count_children(); },
+      [&](tree_atom) { return state.tree(); },
       [&](ready_atom) -> done { return state.when_ready(); },
       [&](child_ready_atom, std::uint64_t token) { state.child_ready(token); },
       [&](child_failed_atom, std::uint64_t token, const caf::error& why) {
@@ -126,10 +136,11 @@ child_spec supervisor_child(std::string id, supervisor_spec spec) {
     // The path of the child ends with its name.
     own.path_prefix =
         context.path.substr(0, context.path.size() - spec.name.size() - 1);
+    auto children = std::make_shared<roster>();
     auto self = context.self->spawn(
         supervisor, std::move(own),
-        supervisor_parent{context.supervisor, context.token, line});
-    return started{.handle = self, .ready = false};
+        supervisor_parent{context.supervisor, context.token, line, children});
+    return started{.handle = self, .ready = false, .below = children};
   };
   return {.id = std::move(id),
           .start = std::move(start),

@@ -20,6 +20,9 @@
 //                                       → the same, by handle
 //   (which_children_atom)               → std::vector<child_info>
 //   (count_children_atom)               → child_counts
+//   (tree_atom)                         → supervision_tree: this supervisor and
+//                                         its children; request_tree asks those
+//                                         below, too
 //   (ready_atom)                        → () once the initial start is finished
 // Children report (child_ready_atom, token) or (child_failed_atom, token,
 // caf::error), see child_spec.hpp.
@@ -85,6 +88,8 @@ struct supervisor_spec {
   /// For the jitter of backoff. 0: from the system.
   std::uint64_t seed = 0;
 };
+
+std::string to_string(strategy x);
 
 /// None, or an error that names what is wrong.
 caf::error validate(const supervisor_spec& x);

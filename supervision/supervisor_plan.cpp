@@ -11,7 +11,8 @@ void supervisor_state::begin(supervisor_spec spec, supervisor_parent parent) {
                                     : spec_.path_prefix + '/' + spec_.name;
   budget_ = restart_budget{spec_.intensity};
   random_.seed(spec_.seed != 0 ? spec_.seed : std::random_device{}());
-  roster_ = std::make_shared<roster>();
+  since_ = now();
+  roster_ = parent_.roster ? parent_.roster : std::make_shared<roster>();
   on_exit(caf::actor_cast<caf::actor>(self_),
           [left_behind = roster_] { left_behind->kill_all(); });
   if (is_simple())
@@ -21,15 +22,9 @@ void supervisor_state::begin(supervisor_spec spec, supervisor_parent parent) {
 
 void supervisor_state::plan_initial_start() {
   plan_ = plan{.what = purpose::initial_start, .everything = true};
-  if (parent_.succession) {
-    auto orphans = parent_.succession->succeed(
-        caf::actor_cast<caf::actor>(self_), roster_);
-    for (auto& orphan : orphans) {
-      auto token = ++last_token_;
-      enlist(token, {.id = "orphan", .handle = orphan, .since = now()});
-      dismiss(token, shutdown::brutal_kill());
-    }
-  }
+  if (parent_.succession)
+    await_orphans(parent_.succession->succeed(
+        caf::actor_cast<caf::actor>(self_), roster_));
   if (!is_simple())
     for (auto& spec : spec_.children) {
       auto& x = add(std::make_shared<const child_spec>(std::move(spec)), false);
@@ -73,6 +68,7 @@ bool supervisor_state::step() {
     return false;
   if (std::exchange(plan_->later, false)) {
     plan_->waiting = true;
+    plan_->until = now() + plan_->delay;
     send_later(self_, plan_->delay, retry_atom_v, std::uint64_t{0},
                plan_generation_);
     return true;
@@ -114,6 +110,7 @@ void supervisor_state::plan_finished() {
   plan_.reset();
   if (std::exchange(ready_, true))
     return;
+  since_ = now();
   publish(describe(event_name::supervisor_started, severity::info));
   for (auto& answer : std::exchange(readiness_, {}))
     answer.deliver(caf::unit);

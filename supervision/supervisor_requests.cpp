@@ -102,7 +102,9 @@ std::vector<child_info> supervisor_state::which_children() const {
       continue;
     child_info x;
     x.id = l.id;
-    x.type = l.spec ? l.spec->type : child_type::worker;
+    x.type = l.spec    ? l.spec->type
+             : l.below ? child_type::supervisor
+                       : child_type::worker;
     x.state = l.end == pressure::abandoned ? child_state::abandoned
                                            : child_state::retiring;
     x.handle = l.handle;
@@ -295,6 +297,7 @@ void supervisor_state::start_beside(child& x, promise answer) {
          .id = x.id,
          .spec = x.spec,
          .handle = made->handle,
+         .below = made->below,
          .incarnation = x.incarnation,
          .since = now()};
   enlist(token, std::move(l));

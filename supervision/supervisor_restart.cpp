@@ -64,6 +64,7 @@ void supervisor_state::restart(child& x, bool failed_start) {
     return;
   }
   x.state = child_state::backoff;
+  x.retry_at = now() + delay;
   auto e = describe(event_name::child_restarting, severity::info, x);
   e.delay = delay;
   publish(std::move(e));
@@ -74,7 +75,10 @@ void supervisor_state::restart(child& x, bool failed_start) {
 }
 
 bool supervisor_state::charge(child& x) {
-  return (x.budget ? *x.budget : budget_).charge(now());
+  if (!(x.budget ? *x.budget : budget_).charge(now()))
+    return false;
+  ++x.restarts;
+  return true;
 }
 
 void supervisor_state::exhausted(child& x) {

@@ -23,6 +23,7 @@ void supervisor_state::start(child& x, occasion why) {
                            .id = x.id,
                            .spec = x.spec,
                            .handle = made->handle,
+                           .below = made->below,
                            .incarnation = x.incarnation,
                            .since = now()});
   if (made->ready)
@@ -50,7 +51,7 @@ supervisor_state::call_start(child& x, std::uint64_t token, bool beside) {
 
 /// From here on its end is noticed, whatever happens to this supervisor.
 supervisor_state::life& supervisor_state::enlist(std::uint64_t token, life x) {
-  roster_->add(token, x.handle);
+  roster_->add(token, {x.id, x.handle, x.below});
   tokens_.emplace(x.handle.address(), token);
   self_->monitor(x.handle);
   if (x.spec && x.spec->start_limit != infinite)

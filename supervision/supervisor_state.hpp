@@ -49,6 +49,7 @@ struct supervisor_parent {
   caf::actor supervisor;
   std::uint64_t token = 0;
   std::shared_ptr<charmer::succession> succession;
+  std::shared_ptr<charmer::roster> roster; ///< the one to be used
 };
 
 class supervisor_state {
@@ -78,6 +79,8 @@ public:
   std::string id_of(const caf::actor& handle) const;
   std::vector<child_info> which_children() const;
   child_counts count_children() const;
+  /// This supervisor and its children, without what is below those.
+  supervision_tree tree() const;
 
   // -- reports ----------------------------------------------------------------
 
@@ -118,6 +121,8 @@ private:
     std::uint64_t incarnation = 0;
     std::uint64_t generation = 0; ///< makes a retry stale
     std::uint32_t attempt = 0;    ///< restarts since it last lived long
+    std::uint64_t restarts = 0;   ///< that were charged, in all
+    time_point retry_at;          ///< if it waits for its retry
     std::optional<restart_budget> budget;
     caf::error last; ///< why it ended or did not start
     caf::message arguments;
@@ -134,6 +139,7 @@ private:
     std::string id;
     std::shared_ptr<const child_spec> spec;
     caf::actor handle;
+    std::shared_ptr<roster> below; ///< of a supervisor
     bool ready = false;
     std::uint64_t incarnation = 0;
     time_point since; ///< of the start, then of being ready
@@ -152,6 +158,7 @@ private:
     timespan delay{0};                          ///< between stops and starts
     bool later = false;      ///< wait for `delay` before the starts
     bool waiting = false;    ///< that is now
+    time_point until;        ///< the end of that
     std::uint64_t first = 0; ///< a group: this child and those after it
     std::deque<std::uint64_t> starts;
     std::uint64_t awaited = 0; ///< the one that is being started
@@ -213,6 +220,7 @@ private:
   void dismiss(std::uint64_t token, shutdown how);
   void kill_life(std::uint64_t token, life& l);
   void gone(std::uint64_t token, const caf::error& reason);
+  void await_orphans(const std::vector<roster::entry>& orphans);
   void current_gone(child& x, const life& l, const caf::error& reason);
   void stopped(child& x);
   void stop_all(caf::error reason);
@@ -228,6 +236,13 @@ private:
   bool is_stopping() const;
   bool is_busy() const;
   bool will_be_stopped(const child& x) const;
+
+  // -- the tree (supervisor_tree.cpp)
+  // ------------------------------------------
+
+  supervision_tree node_of(const child& x) const;
+  supervision_tree node_of(const life& l) const;
+  timespan until_retry(const child& x) const;
 
   // -- events (supervisor_events.cpp) -----------------------------------------
 
@@ -257,6 +272,7 @@ private:
   std::uint64_t last_token_ = 0;
   std::size_t abandoned_ = 0;
   bool ready_ = false;
+  time_point since_; ///< of the begin, then of being ready
   bool advancing_ = false;
   std::optional<plan> plan_;
   std::uint64_t plan_generation_ = 0;

@@ -90,6 +90,8 @@ void supervisor_state::gone(std::uint64_t token, const caf::error& reason) {
     lives_.at(token).child = 0;
   else
     lives_.erase(token);
+  if (l.below && l.end != pressure::abandoned)
+    await_orphans(l.below->living());
   if (x && x->next == token) {
     x->next = 0;
     replacement_failed(*x, l.failure ? l.failure : reason);
@@ -98,6 +100,18 @@ void supervisor_state::gone(std::uint64_t token, const caf::error& reason) {
     current_gone(*x, l, reason);
   }
   advance();
+}
+
+/// What a killed supervisor left behind: it is being killed, and its place is
+/// not taken before it is down.
+void supervisor_state::await_orphans(
+    const std::vector<roster::entry>& orphans) {
+  for (const auto& x : orphans) {
+    auto token = ++last_token_;
+    enlist(token,
+           {.id = x.id, .handle = x.child, .below = x.below, .since = now()});
+    dismiss(token, shutdown::brutal_kill());
+  }
 }
 
 void supervisor_state::current_gone(child& x, const life& l,

@@ -104,21 +104,9 @@ TEST_CASE_FIXTURE(world, "ten children of a template are killed at once") {
 }
 
 TEST_CASE("what cannot be killed is abandoned and told") {
-  // An actor whose handler does not return, stood in for by one that is never
-  // scheduled: it sits in no queue, so not even a kill reaches it.
   world w;
-  struct deaf : caf::event_based_actor {
-    using caf::event_based_actor::event_based_actor;
-    void enqueue(caf::mailbox_element_ptr, caf::execution_unit*) override {}
-  };
-  caf::actor handle;
-  child_spec spec{
-      .id = "deaf",
-      .start = [&](const start_context& context) -> caf::expected<started> {
-        handle = context.self->spawn<deaf, caf::lazy_init>();
-        return started{handle};
-      }};
-  w.supervise({.name = "root", .children = {spec, w.worker("b")}});
+  w.supervise(
+      {.name = "root", .children = {w.deaf_worker("deaf"), w.worker("b")}});
   auto gone = w.ask<nothing>(w.root, terminate_child_atom_v, string{"deaf"});
   w.advance(5s);
   CHECK_FALSE(gone.came());
@@ -134,9 +122,7 @@ TEST_CASE("what cannot be killed is abandoned and told") {
   CHECK(w.child("deaf").state == child_state::stopped);
   stop(w);
   CHECK(w.ended);
-  // Let it go, or it would count as left over.
-  static_cast<deaf*>(caf::actor_cast<caf::abstract_actor*>(handle))
-      ->cleanup(caf::exit_reason::kill, nullptr);
+  w.let_go("deaf"); // or it would count as left over
 }
 
 TEST_CASE_FIXTURE(world, "a stop reaches children that start") {

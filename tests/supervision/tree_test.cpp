@@ -87,6 +87,71 @@ TEST_CASE_FIXTURE(tree, "a supervisor that is killed leaves no orphans") {
   CHECK(child("middle").state == child_state::running);
 }
 
+TEST_CASE_FIXTURE(
+    tree, "the successor of a killed supervisor waits for grandchildren "
+          "below supervisors that were added at run time") {
+  supervisor_spec low{.children = {deaf_worker("g")}, .events = hub};
+  supervisor_spec high{.children = {supervisor_child("low", low)},
+                       .events = hub};
+  auto added = supervisor_child("high", high);
+  REQUIRE(ask<caf::actor>(middle(), start_child_atom_v, added).ok());
+  take_log();
+  auto first = middle();
+  caf::anon_send_exit(first, caf::exit_reason::kill);
+  run();
+  // All but the one that hears nothing are down, and its place is not taken.
+  CHECK_FALSE(alive("a"));
+  CHECK(alive("g"));
+  CHECK(child("middle").state == child_state::starting);
+  CHECK(starts["a"] == 1);
+  let_go("g");
+  CHECK(starts["a"] == 2);
+  CHECK(child("middle").state == child_state::running);
+  CHECK(take_log().find("-g +a +b") != string::npos);
+}
+
+TEST_CASE_FIXTURE(tree, "the successor of the successor waits, too") {
+  auto added =
+      supervisor_child("low", {.children = {deaf_worker("g")}, .events = hub});
+  REQUIRE(ask<caf::actor>(middle(), start_child_atom_v, added).ok());
+  for (int i = 0; i < 2; ++i) {
+    caf::anon_send_exit(middle(), caf::exit_reason::kill);
+    run();
+  }
+  CHECK(child("middle").state == child_state::starting);
+  CHECK(starts["a"] == 1);
+  let_go("g");
+  CHECK(starts["a"] == 2);
+  CHECK(child("middle").state == child_state::running);
+}
+
+TEST_CASE_FIXTURE(tree, "a stop waits for what a killed supervisor left") {
+  auto added =
+      supervisor_child("low", {.children = {deaf_worker("g")}, .events = hub});
+  added.stop = shutdown::brutal_kill();
+  REQUIRE(ask<caf::actor>(root, start_child_atom_v, added).ok());
+  caf::anon_send_exit(root, caf::exit_reason::user_shutdown);
+  run();
+  CHECK_FALSE(ended);
+  let_go("g");
+  CHECK(ended);
+}
+
+TEST_CASE_FIXTURE(tree, "an orphan that cannot be killed is abandoned") {
+  auto added =
+      supervisor_child("low", {.children = {deaf_worker("g")}, .events = hub});
+  REQUIRE(ask<caf::actor>(middle(), start_child_atom_v, added).ok());
+  caf::anon_send_exit(middle(), caf::exit_reason::kill);
+  advance(4s);
+  CHECK(starts["a"] == 1);
+  advance(1s);
+  CHECK(starts["a"] == 2);
+  auto told = named(event_name::child_abandoned);
+  REQUIRE(told.size() >= 1);
+  CHECK(told.front().child == "g");
+  let_go("g");
+}
+
 TEST_CASE("a whole tree falls when its root is killed") {
   world w;
   supervisor_spec low{.children = {w.worker("a")}};

@@ -62,6 +62,13 @@ struct manners {
   timespan last_will{0};
 };
 
+/// An actor whose handler does not return, stood in for by one that is never
+/// scheduled: not even a kill reaches it.
+struct deaf_actor : caf::event_based_actor {
+  using caf::event_based_actor::event_based_actor;
+  void enqueue(caf::mailbox_element_ptr, caf::execution_unit*) override {}
+};
+
 class world {
 public:
   world()
@@ -178,6 +185,28 @@ public:
       return result;
     };
     return spec;
+  }
+
+  /// A child that hears nothing until `let_go`.
+  child_spec deaf_worker(string id) {
+    auto spec = worker(id);
+    spec.start = [this,
+                  id](const start_context& context) -> caf::expected<started> {
+      log.push_back("+" + id);
+      auto handle = context.self->spawn<deaf_actor, caf::lazy_init>();
+      handle->attach_functor([this, id] { log.push_back("-" + id); });
+      handles[id] = handle;
+      return started{handle};
+    };
+    return spec;
+  }
+
+  /// Ends a child that hears nothing.
+  void let_go(const string& id) {
+    dynamic_cast<deaf_actor&>(
+        *caf::actor_cast<caf::abstract_actor*>(handles[id]))
+        .cleanup(caf::exit_reason::kill, nullptr);
+    run();
   }
 
   void make_ready(const string& id) {
