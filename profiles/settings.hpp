@@ -196,12 +196,21 @@ struct pool_settings {
 /// Everything that `charmer::start` needs.
 struct settings {
   std::vector<pool_settings> pools;
+  /// False: no pool is started, as in Snakepit; there need not be one, either.
+  bool pooling_enabled = true;
   /// Limit for the ordered stop of everything.
   timespan stop_timeout = std::chrono::seconds(30);
+  /// What a file says that is accepted and not needed, a sentence each.
+  std::vector<std::string> notes;
 
   /// Reads a JSON file. The keys are the names of the fields, but that
   /// `exhausted` is called "on_exhausted". Relative paths count from where the
   /// file stands, and its folder is added to python_path.
+  ///
+  /// The form of Snakepit is read too: without "pools", but with
+  /// adapter_module, pool_size, worker_ttl, worker_max_requests … or an object
+  /// pool_config at the top, which is one pool named "default"; what stands at
+  /// the top wins. Those names can also be used inside "pools".
   /// @returns settings that are valid, or pool_errc::invalid_settings with
   /// every mistake in its text, one to a line, or no_pools_configured.
   static caf::expected<settings> from_file(const std::string& path);

@@ -294,6 +294,7 @@ void each_field(Struct& x, Visitor&& f) {
 template <values_of<settings> Struct, class Visitor>
 void each_field(Struct& x, Visitor&& f) {
   using namespace std::chrono_literals;
+  f("pooling_enabled", x.pooling_enabled, yes_or_no{});
   f("stop_timeout", x.stop_timeout, duration{0s, 24h});
 }
 

@@ -1,5 +1,7 @@
 #include "charmer/profiles/errors.hpp"
 #include "charmer/profiles/settings.hpp"
+#include "charmer/profiles/settings_legacy.hpp"
+#include "charmer/profiles/settings_parse.hpp"
 #include "charmer/profiles/settings_values.hpp"
 
 #include <algorithm>
@@ -7,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <numeric>
 #include <sstream>
 #include <type_traits>
@@ -37,13 +40,17 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-// The nearest known key, or all of them if none is near.
+// The nearest known key, or all of those of today if none is near.
 std::string suggestion(const std::string& key,
-                       const std::vector<std::string>& known) {
+                       const std::vector<std::string>& known,
+                       const std::vector<std::string>& legacy) {
   auto nearer = [&](const std::string& a, const std::string& b) {
     return distance(key, a) < distance(key, b);
   };
-  const auto& nearest = *std::min_element(known.begin(), known.end(), nearer);
+  auto candidates = known;
+  candidates.insert(candidates.end(), legacy.begin(), legacy.end());
+  const auto& nearest =
+      *std::min_element(candidates.begin(), candidates.end(), nearer);
   if (distance(key, nearest) <= std::max<std::size_t>(2, key.size() / 3))
     return "\"" + nearest + "\", perhaps";
   std::string result;
@@ -63,7 +70,7 @@ public:
     settings result;
     if (!expect_object(from, "the file"))
       return result;
-    read_fields(from, result, "", {"pools"});
+    read_fields(from, result, "", {"pools"}, legacy_keys_of_file());
     auto pools = from.find("pools");
     if (pools == from.end())
       return result;
@@ -81,7 +88,7 @@ private:
   pool_settings read_pool(const json& from, const std::string& place) {
     pool_settings result;
     if (expect_object(from, place))
-      read_fields(from, result, place + ".", {});
+      read_fields(from, result, place + ".", {}, legacy_keys_of_pool());
     // A name that could not be read is nobody's: not the default one's either.
     if (refused(place) || refused(place + ".name"))
       result.name.clear();
@@ -93,10 +100,12 @@ private:
                        [&](const auto& x) { return x.where == where; });
   }
 
-  // `others` are keys that somebody else reads.
+  // `others` are keys that somebody else reads, `legacy` those that have been
+  // replaced by today's before.
   template <class Struct>
   void read_fields(const json& from, Struct& x, const std::string& prefix,
-                   std::vector<std::string> others) {
+                   std::vector<std::string> others,
+                   const std::vector<std::string>& legacy) {
     auto known = std::move(others);
     each_field(x, [&](const char* key, auto& value, const auto& rule) {
       known.emplace_back(key);
@@ -106,7 +115,8 @@ private:
     });
     for (const auto& [key, value] : from.items())
       if (std::find(known.begin(), known.end(), key) == known.end())
-        refuse(prefix + key, "a key that is not known", suggestion(key, known));
+        refuse(prefix + key, "a key that is not known",
+               suggestion(key, known, legacy));
   }
 
   template <class Value, class Rule>
@@ -114,7 +124,7 @@ private:
                   const std::string& place) {
     if constexpr (std::is_same_v<Rule, nested>) {
       if (expect_object(from, place))
-        read_fields(from, value, place + ".", {});
+        read_fields(from, value, place + ".", {}, {});
     } else if (!read(from, value, rule)) {
       refuse(place, found(from), rule.allowed());
     }
@@ -179,23 +189,6 @@ fs::path normal_folder(const std::string& folder) {
 
 // -- text ---------------------------------------------------------------------
 
-// "line 3, column 5: …" from what the parser says and the byte it stopped at.
-std::string describe_syntax_error(const std::string& text,
-                                  const json::parse_error& error) {
-  auto end =
-      text.begin() + std::min(error.byte > 0 ? error.byte - 1 : 0, text.size());
-  auto line = 1 + std::count(text.begin(), end, '\n');
-  auto start = std::find(std::make_reverse_iterator(end), text.rend(), '\n');
-  auto column = 1 + std::count_if(start.base(), end, [](char c) {
-                  return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-                });
-  std::string what = error.what();
-  if (auto detail = what.find("syntax error"); detail != std::string::npos)
-    what = what.substr(detail);
-  return "line " + std::to_string(line) + ", column " + std::to_string(column)
-         + ": " + what;
-}
-
 template <class Struct>
 json write_fields(const Struct& x) {
   auto result = json::object();
@@ -212,23 +205,27 @@ json write_fields(const Struct& x) {
 
 caf::expected<settings> settings::from_json(const std::string& text,
                                             const std::string& folder) {
-  json parsed;
-  try {
-    parsed = json::parse(text);
-  } catch (const json::parse_error& error) {
-    return make_error(pool_errc::invalid_settings,
-                      "the settings are no JSON: "
-                          + describe_syntax_error(text, error));
-  }
+  std::vector<settings_error> mistakes;
+  auto parsed = parse_json(text, mistakes);
+  if (!parsed)
+    return parsed.error();
+  auto form = modernized(std::move(*parsed));
+  std::move(form.mistakes.begin(), form.mistakes.end(),
+            std::back_inserter(mistakes));
   reader in;
-  auto result = in.read_settings(parsed);
+  auto result = in.read_settings(form.file);
   add_invalid_values(result, in.errors);
-  if (!in.errors.empty())
-    return make_error(in.errors);
-  if (result.pools.empty())
+  for (auto& x : in.errors) {
+    x.where = form.place_in_file(x.where);
+    mistakes.push_back(std::move(x));
+  }
+  if (!mistakes.empty())
+    return make_error(mistakes);
+  if (result.pools.empty() && result.pooling_enabled)
     return make_error(pool_errc::no_pools_configured,
                       R"(the settings name no pool; they need one, as )"
                       R"({"pools": [{"adapter": "module:Class"}]})");
+  result.notes = std::move(form.notes);
   auto base = normal_folder(folder);
   for (auto& pool : result.pools)
     resolve_paths(pool, base);
