@@ -254,7 +254,9 @@ caf::error runtime::stop(timespan limit) {
 
 caf::expected<runtime> start(caf::actor_system& sys, settings x,
                              std::vector<handler_spec> handlers) {
-  if (x.pools.empty())
+  if (!x.pooling_enabled)
+    x.pools.clear();
+  else if (x.pools.empty())
     return make_error(pool_errc::no_pools_configured,
                       "the settings name no pool");
   if (!sys.has_middleman())

@@ -67,6 +67,10 @@ caf::expected<settings> load_one(const pool_choice& x) {
   auto result = load(x);
   if (!result)
     return result;
+  if (!result->pooling_enabled)
+    return make_error(pool_errc::no_such_pool, "pooling_enabled is false in "
+                                                   + x.file
+                                                   + ": no pool is started");
   auto& pools = result->pools;
   if (x.pool.empty() && pools.size() == 1)
     return result;

@@ -89,6 +89,8 @@ exit_status check_command(const check_arguments& x) {
     out.complain(describe(wanted.error()));
     return exit_status::config;
   }
+  for (auto& note : wanted->notes)
+    out.complain(note);
   signal_watch signals;
   auto status = exit_status::ok;
   for (auto& pool : wanted->pools) {

@@ -80,6 +80,21 @@ TEST_CASE("two pools of one name, or a wrong setting, start nothing") {
   CHECK(start(sys, settings{}).error() == pool_errc::no_pools_configured);
 }
 
+TEST_CASE(
+    "with pooling_enabled false no pool is started until one is asked for") {
+  config cfg;
+  caf::actor_system sys{cfg};
+  settings disabled;
+  disabled.pools = {shop(1)};
+  disabled.pooling_enabled = false;
+  auto app = start(sys, disabled);
+  REQUIRE(app);
+  CHECK(!app->await_ready(limit));
+  CHECK(app->pool("default").error() == pool_errc::no_such_pool);
+  CHECK(app->start_pool(shop(1)));
+  CHECK(app->pool("default"));
+}
+
 TEST_CASE("a worker is due by age, requests or memory, and not before") {
   auto x = shop(8);
   CHECK(!due(x, {.uptime = 1000h, .requests = 1u << 30}, 0));

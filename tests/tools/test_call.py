@@ -222,6 +222,26 @@ def test_check_looks_at_every_pool(charmer: Command) -> None:
     assert "pool d: 4 x process items" in done.stdout
 
 
+def test_check_tells_what_a_file_says_without_need(charmer: Command) -> None:
+    legacy = {
+        "adapter_module": "items",
+        "pool_size": 1,
+        "grpc_config": {"base_port": 50051},
+        "pool_config": {"python_path": [ADAPTERS]},
+    }
+    done = charmer("check", "-c", charmer.file("old.json", json.dumps(legacy)))
+    assert done.returncode == 0
+    assert "pool default: 1 x process items" in done.stdout
+    assert "grpc_config is not needed" in done.stderr
+
+
+def test_a_call_says_that_pooling_is_not_enabled(charmer: Command) -> None:
+    off = {"pooling_enabled": False, "pools": [{"adapter": "items"}]}
+    done = charmer("call", "-c", charmer.file("off.json", json.dumps(off)), "echo")
+    assert done.returncode == 78
+    assert "pooling_enabled is false" in done.stderr
+
+
 def test_events_are_lines_on_stderr(charmer: Command) -> None:
     done = charmer.call("--events", "echo")
     assert done.stdout == "null\n"
