@@ -36,6 +36,7 @@ set(package "${CMAKE_INSTALL_DATADIR}/charmer/python")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/python/" DESTINATION "${package}"
         FILES_MATCHING
         PATTERN "*.py"
+        PATTERN "*.json"
         PATTERN "py.typed"
         PATTERN "__pycache__" EXCLUDE)
 install(FILES "${PROJECT_BINARY_DIR}/python/charmer/wire/frames_pb2.py"

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, NamedTuple, Optional, TypeVar, Union, overload
+import threading
+from types import TracebackType
+from typing import Any, Callable, ClassVar, Dict, NamedTuple, Optional, Type
+from typing import TypeVar, Union, overload
+
+from charmer import context
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -25,12 +30,112 @@ class Adapter:
                 return self.model(text)
     """
 
+    thread_safe: ClassVar[bool] = False
+    """Whether commands may run at the same time. The thread profile refuses an
+    adapter that does not say so; see ThreadSafeAdapter."""
+
     def setup(self) -> None:
         """Called once, before the first command: load what takes long here."""
 
     def teardown(self) -> None:
         """Called once, after the last command. Not called when the worker is
         killed, so nothing may depend on it."""
+
+    def health_check(self) -> bool:
+        """Whether this worker can still do its work: what the built-in command
+        `health_check` asks. False, or an exception, says that it should be
+        replaced: a connection is gone, a model does not answer."""
+        return True
+
+
+class AdapterLock:
+    """The lock of a ThreadSafeAdapter. A thread that has it may take it again.
+    The safety checker sees who takes it.
+
+        with self.lock:
+            self.total += x
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._mine = threading.local()
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """As that of threading.RLock."""
+        got = self._lock.acquire(blocking, timeout)
+        if got:
+            self._mine.taken = self.taken_here() + 1
+        return got
+
+    def release(self) -> None:
+        """As that of threading.RLock."""
+        self._lock.release()
+
+    def taken_here(self) -> int:
+        """How often this thread has taken it so far."""
+        taken: int = getattr(self._mine, "taken", 0)
+        return taken
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        tb: Optional[TracebackType],
+    ) -> None:
+        self.release()
+
+
+class ThreadSafeAdapter(Adapter):
+    """Base class of adapters whose commands may run at the same time, in the
+    threads of one process: `"profile": "thread"`.
+
+    `self.lock` guards what threads share, `self.local` (a threading.local) holds
+    what each has for itself; `setup_thread` fills it.
+
+        class Tagger(charmer.ThreadSafeAdapter):
+            def setup(self) -> None:
+                self.seen = 0                       # shared
+
+            def setup_thread(self) -> None:
+                self.local.pipeline = load()        # one for each thread
+
+            @charmer.command
+            def tag(self, text: str) -> list:
+                with self.lock:
+                    self.seen += 1
+                return self.local.pipeline(text)
+
+    Threading: `setup` and `teardown` run in the main thread, before and after
+    everything else; all other methods in any.
+    """
+
+    thread_safe = True
+
+    lock: AdapterLock
+    local: threading.local
+
+    def __new__(cls, *args: Any, **named: Any) -> ThreadSafeAdapter:
+        self = super().__new__(cls)
+        # Here, so that an `__init__` of the user's need not think of it.
+        self.lock = AdapterLock()
+        self.local = threading.local()
+        return self
+
+    def setup_thread(self) -> None:
+        """Called once in each thread, before its first command. An exception
+        keeps the worker from starting."""
+
+    def teardown_thread(self) -> None:
+        """Called once in each thread, after its last command."""
+
+    def statistics(self) -> Dict[str, Dict[str, Any]]:
+        """What this worker has run so far, by command: `calls`, `failed`,
+        `mean_ms`, `longest_ms`. Empty in the process profile."""
+        worker = context.worker
+        return {} if worker is None else worker.statistics()
 
 
 class Mark(NamedTuple):

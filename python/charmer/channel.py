@@ -9,7 +9,7 @@ import os
 import struct
 import threading
 from collections import deque
-from typing import Deque, List, Union
+from typing import Deque, List, Optional, Union
 
 CHUNK = 65536
 """What is read at once, and from where on a frame counts as large."""
@@ -31,29 +31,44 @@ class Receiver:
         self.fd = fd
         self.limit = limit
         self.rest = b""
+        # One large frame that has begun, and where the rest of it goes.
+        self.frame: Optional[bytearray] = None
+        self.at = 0
 
     def batch(self) -> List[Bytes]:
         """Waits, and returns every whole frame that has come, without its
         length. An empty list is the end of stdin."""
-        frames: List[Bytes] = []
-        data = self.rest
-        while not frames:
-            if len(data) >= 4 and self.size_at(data, 0) > CHUNK:
-                self.rest = b""
-                return self.large(data)
-            chunk = os.read(self.fd, CHUNK)
-            if not chunk:
+        while True:
+            frames = self.pull()
+            if frames:
+                return frames
+            if frames is None:
                 return []
-            data = data + chunk if data else chunk
-            at, end = 0, len(data)
-            while end - at >= 4:
-                stop = at + 4 + self.size_at(data, at)
-                if stop > end:
-                    break
-                frames.append(data[at + 4 : stop])
-                at = stop
-            data = data[at:]
-        self.rest = data
+
+    def pull(self) -> Optional[List[Bytes]]:
+        """Reads once, and returns the frames that are whole then, perhaps
+        none. None is the end of stdin. Does not wait where something lies in
+        the pipe."""
+        if self.frame is not None:
+            return self.pull_large(self.frame)
+        data = self.rest
+        chunk = os.read(self.fd, CHUNK)
+        if not chunk:
+            return None
+        data = data + chunk if data else chunk
+        frames: List[Bytes] = []
+        at, end = 0, len(data)
+        while end - at >= 4:
+            size = self.size_at(data, at)
+            stop = at + 4 + size
+            if stop > end:
+                if size > CHUNK:
+                    self.begin_large(size, data[at + 4 :])
+                    at = end
+                break
+            frames.append(data[at + 4 : stop])
+            at = stop
+        self.rest = data[at:]
         return frames
 
     def size_at(self, data: bytes, at: int) -> int:
@@ -66,18 +81,23 @@ class Receiver:
             )
         return size
 
-    def large(self, begun: bytes) -> List[Bytes]:
-        """Reads the rest of one large frame straight to its place."""
-        size = self.size_at(begun, 0)
-        frame = bytearray(size)
-        at = len(begun) - 4
-        frame[:at] = begun[4:]
+    def begin_large(self, size: int, begun: bytes) -> None:
+        """What is still to come of a large frame is read straight to its
+        place."""
+        self.frame = bytearray(size)
+        self.frame[: len(begun)] = begun
+        self.at = len(begun)
+
+    def pull_large(self, frame: bytearray) -> Optional[List[Bytes]]:
+        """Reads once into the large frame."""
         view = memoryview(frame)
-        while at < size:
-            count = os.readv(self.fd, [view[at:]])
-            if count == 0:
-                return []
-            at += count
+        count = os.readv(self.fd, [view[self.at :]])
+        if count == 0:
+            return None
+        self.at += count
+        if self.at < len(frame):
+            return []
+        self.frame = None
         return [view]
 
 

@@ -14,15 +14,19 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import json
 import os
 import sys
 from types import ModuleType
-from typing import Any, Callable, Dict, Iterable, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
-from charmer.adapter import Adapter, mark_of
+from charmer import health
+from charmer.adapter import Adapter, ThreadSafeAdapter, mark_of
 
 PING = "ping"
+BUILT_IN: List[Tuple[str, Callable[..., Any]]] = [
+    (PING, health.ping),
+    ("health_check", health.health_check),
+]
 
 
 class AdapterError(Exception):
@@ -32,23 +36,25 @@ class AdapterError(Exception):
 class Command:
     """One command, ready to be called."""
 
-    __slots__ = ("name", "function", "idempotent", "stream", "signature",
-                 "doc", "unhurried")  # fmt: skip
+    __slots__ = ("name", "function", "idempotent", "signature", "doc",
+                 "unhurried", "streams", "awaits", "special")  # fmt: skip
 
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
         mark = mark_of(function)
         self.name = name
         self.function = function
         self.idempotent = mark is not None and mark.idempotent
-        self.stream = inspect.isgeneratorfunction(
-            function
-        ) or inspect.isasyncgenfunction(function)
+        # A generator streams, a coroutine is awaited, an async generator both.
+        asynchronous = inspect.isasyncgenfunction(function)
+        self.streams = asynchronous or inspect.isgeneratorfunction(function)
+        self.awaits = asynchronous or inspect.iscoroutinefunction(function)
+        self.special = self.streams or self.awaits
         try:
             self.signature = str(inspect.signature(function))
         except (TypeError, ValueError):  # some builtins have none
             self.signature = "(…)"
         self.doc = inspect.getdoc(function) or ""
-        # See Worker.execute: nobody waits behind what may take long.
+        # See Executor.execute: nobody waits behind what may take long.
         self.unhurried = 1
 
 
@@ -56,19 +62,22 @@ Commands = Dict[str, Command]
 Found = Iterable[Tuple[str, Callable[..., Any]]]
 
 
-def load(name: str, options: bytes) -> Tuple[Optional[Adapter], Commands]:
+def load(
+    name: str, options: Dict[str, Any], threads: int = 1
+) -> Tuple[Optional[Adapter], Commands]:
     """Imports the adapter, constructs it with the options and sets it up.
     Raises AdapterError, or whatever the user's code raises."""
     module_name, _, path = name.partition(":")
-    named = parse_options(options)
     module = import_module(module_name)
     target = look_up(module, path) if path else module
+    if threads > 1:
+        check_thread_safe(name, module, target)
     adapter: Optional[Adapter] = None
     if inspect.isclass(target) and issubclass(target, Adapter):
-        adapter = target(**named)
+        adapter = target(**options)
         adapter.setup()
         found = in_adapter(adapter)
-    elif named:
+    elif options:
         raise AdapterError(
             f"adapter_options need a class derived from charmer.Adapter to "
             f"take them, and {name!r} is none"
@@ -85,12 +94,18 @@ def load(name: str, options: bytes) -> Tuple[Optional[Adapter], Commands]:
     return adapter, table(name, found)
 
 
-def parse_options(options: bytes) -> Dict[str, Any]:
-    """The JSON object that the settings hold."""
-    named = json.loads(options) if options else {}
-    if not isinstance(named, dict):
-        raise AdapterError("adapter_options are no JSON object")
-    return named
+def check_thread_safe(name: str, module: ModuleType, target: Any) -> None:
+    """Refuses what does not say that its commands may run at once."""
+    said = target if inspect.isclass(target) else module
+    if getattr(said, "thread_safe", False) is not True:
+        what = "class" if inspect.isclass(target) else "module"
+        raise AdapterError(
+            f"{name!r} does not declare itself thread-safe, and the pool's "
+            "profile is thread. If its commands may run at the same time, "
+            "derive the class from charmer.ThreadSafeAdapter (or write "
+            f"`thread_safe = True` in the {what}); otherwise set the pool's "
+            "profile to process"
+        )
 
 
 def import_module(name: str) -> ModuleType:
@@ -124,12 +139,14 @@ def look_up(module: ModuleType, path: str) -> Any:
 
 def in_adapter(adapter: Adapter) -> Found:
     """The marked methods, or if there are none, the public ones."""
+    shared = isinstance(adapter, ThreadSafeAdapter)
+    base = ThreadSafeAdapter if shared else Adapter
     names = dict.fromkeys(
         name
         for cls in reversed(type(adapter).__mro__)
-        if cls not in (object, Adapter)
+        if cls not in (object, Adapter, ThreadSafeAdapter)
         for name in vars(cls)
-        if not name.startswith("_") and not hasattr(Adapter, name)
+        if not name.startswith("_") and not hasattr(base, name)
     )
     static = {name: inspect.getattr_static(adapter, name) for name in names}
     # Properties are left alone: looking at them would run the user's code.
@@ -167,11 +184,6 @@ def marked(functions: Found) -> Found:
     ]
 
 
-def ping() -> Dict[str, Any]:
-    """Answers that the worker is there. Built in."""
-    return {"status": "pong", "pid": os.getpid()}
-
-
 def table(adapter: str, found: Found) -> Commands:
     """The commands by name, the built-in one included."""
     commands: Commands = {}
@@ -189,8 +201,10 @@ def table(adapter: str, found: Found) -> Commands:
             f"{adapter!r} has no command: no public function, and none with "
             "@charmer.command. Is a class meant (module:Class)?"
         )
-    commands[PING] = Command(PING, ping)
-    commands[PING].idempotent = True
+    for name, function in BUILT_IN:
+        if name not in commands:
+            commands[name] = Command(name, function)
+            commands[name].idempotent = True
     return commands
 
 

@@ -13,11 +13,10 @@ import traceback
 from types import TracebackType
 from typing import List, Optional, Union
 
-from charmer.payloads import type_name
+from charmer.texts import MAX_TEXT, clean, type_name
 from charmer.wire import frames_pb2 as wire
 
 MAX_CAUSES = 8
-MAX_TEXT = 32768  # characters of each text
 MAX_FRAMES = 200  # of a traceback, the innermost ones
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -118,13 +117,3 @@ def is_own(tb: TracebackType) -> bool:
         or os.path.dirname(os.path.abspath(name)) == HERE
         or os.path.basename(os.path.dirname(name)) == "importlib"
     )
-
-
-def clean(text: str, size: int = MAX_TEXT) -> str:
-    """Text that fits: the middle is left out of what is too long, and what is
-    no Unicode is escaped."""
-    if len(text) > size:
-        left = size // 2
-        dropped = len(text) - 2 * left
-        text = f"{text[:left]}\n… {dropped} characters …\n{text[-left:]}"
-    return text.encode("utf-8", "backslashreplace").decode()

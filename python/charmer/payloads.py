@@ -17,6 +17,7 @@ from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple, Type
 from google.protobuf import descriptor_pool, message_factory, symbol_database
 from google.protobuf.message import DecodeError, Message
 
+from charmer.texts import type_name
 from charmer.wire import frames_pb2 as wire
 
 
@@ -86,6 +87,20 @@ def decode(payload: wire.Payload) -> Arguments:
     return (), NO_NAMES
 
 
+def decode_value(payload: wire.Payload) -> Any:
+    """One value: of JSON, bytes, or a message; None if there is nothing.
+    Raises BadArguments."""
+    which = payload.WhichOneof("kind")
+    if which == "json" and payload.json:
+        try:
+            return parse_json(payload.json)
+        except (ValueError, RecursionError) as error:
+            raise BadArguments(f"the value is no JSON: {error}") from None
+    if which == "raw":
+        return payload.raw
+    return decode_message(payload.message) if which == "message" else None
+
+
 classes: Dict[str, Type[Message]] = {}
 
 
@@ -121,6 +136,7 @@ def message_class(name: str) -> Type[Message]:
 
 OTHERS = (bytes, bytearray, memoryview, Message)
 SCALARS = {str, int, float, bool, type(None)}
+NATURAL = {*SCALARS, dict, list}  # what most results are, asked first
 MAX_PLACE = 200  # characters of a place that an error shows
 
 
@@ -136,7 +152,7 @@ class Encoder:
     def put(self, payload: wire.Payload, value: Any) -> None:
         """Fills the payload. Raises BadResult, and TooLarge before a third
         copy of something huge is made."""
-        if not isinstance(value, OTHERS):
+        if type(value) in NATURAL or not isinstance(value, OTHERS):
             data = self.json(value)
             if len(data) > self.limit:
                 raise TooLarge(len(data), self.limit)
@@ -289,10 +305,3 @@ def short(key: Any) -> str:
         text = repr(key)
     text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= MAX_PLACE else text[:MAX_PLACE] + "…"
-
-
-def type_name(kind: type) -> str:
-    """`ValueError`, `package.module.Name`."""
-    if kind.__module__ in ("builtins", "__main__"):
-        return kind.__qualname__
-    return f"{kind.__module__}.{kind.__qualname__}"

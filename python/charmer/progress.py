@@ -16,14 +16,14 @@ A memfd that host and worker map. All words are 64-bit and native:
 A store takes about 30 ns. An id is in the ring before it is counted and before
 the command runs, so a call that is not there has never begun.
 
-Threading: a `Slot` belongs to the thread that runs commands; `cancelled` may
-be called from anywhere.
+Threading: a `Slot` belongs to one thread that runs commands; `Cancellations`
+may be asked by any.
 """
 
 from __future__ import annotations
 
 import mmap
-from typing import FrozenSet, Optional
+from typing import FrozenSet, Optional, Set
 
 MAGIC = 0x43484D5200000001
 RING = 256  # without a page of the host's
@@ -32,66 +32,88 @@ THREADS_AT, RING_SIZE_AT, CANCEL_COUNT_AT = 1, 2, 3
 HEADER = 8
 BEGUN, FINISHED, RUNNING = 0, 1, 2
 
+Words = memoryview
+
+
+def words_of(page: Optional[mmap.mmap], threads: int = 1) -> Words:
+    """The page as words; memory of this process alone if there is none.
+    Raises ValueError if it is something else, or has too few threads."""
+    if page is None:
+        size = 8 * (HEADER + RING) * (1 + threads)
+        words = memoryview(bytearray(size)).cast("Q")
+        words[0], words[THREADS_AT], words[RING_SIZE_AT] = MAGIC, threads, RING
+    else:
+        words = memoryview(page).cast("Q")
+    if words[0] != MAGIC:
+        raise ValueError(f"the progress page begins with {words[0]:#x}")
+    if words[THREADS_AT] < threads:
+        raise ValueError(
+            f"the progress page is one for {words[THREADS_AT]} threads; "
+            f"the host wants {threads}"
+        )
+    return words
+
+
+class Cancellations:
+    """Which calls the host has cancelled: those of the ring, which costs no
+    reading of frames, and those of which a Cancel frame told."""
+
+    def __init__(self, words: Words) -> None:
+        self.words = words
+        self.ring = words[RING_SIZE_AT]
+        self.seen = 0
+        self.in_ring: FrozenSet[int] = frozenset()
+        self.told: Set[int] = set()
+
+    def has(self, call: int) -> bool:
+        """Whether the host has cancelled this call."""
+        if self.words[CANCEL_COUNT_AT] != self.seen:
+            count: int = self.words[CANCEL_COUNT_AT]
+            ids = self.words[HEADER : HEADER + min(count, self.ring)]
+            self.in_ring = frozenset(ids.tolist())
+            self.seen = count
+        return call in self.in_ring or call in self.told
+
+    def add(self, call: int) -> None:
+        """A Cancel frame has told of it."""
+        self.told.add(call)
+
+    def forget(self, call: int) -> None:
+        """It has been answered. (The host does not use an id twice.)"""
+        self.told.discard(call)
+
 
 class Slot:
-    """One thread's part of the page, and the cancellations."""
+    """One thread's part of the page."""
 
-    def __init__(self, page: Optional[mmap.mmap], thread: int = 0) -> None:
-        words = memoryview(page if page is not None else bytearray(8192))
-        words = words.cast("Q")
-        if page is None:
-            words[0], words[THREADS_AT], words[RING_SIZE_AT] = MAGIC, 1, RING
-        if words[0] != MAGIC:
-            raise ValueError(f"the progress page begins with {words[0]:#x}")
-        self.ring = words[RING_SIZE_AT]
-        start = HEADER + self.ring + thread * (HEADER + self.ring)
-        self.words = words
-        self.block = words[start : start + HEADER + self.ring]
-        self.mask = self.ring - 1
-        self.cancels_seen = 0
-        self.cancelled_ids: FrozenSet[int] = frozenset()
+    def __init__(self, cancels: Cancellations, thread: int = 0) -> None:
+        self.cancels = cancels
+        words = self.words = cancels.words
+        ring = words[RING_SIZE_AT]
+        start = (HEADER + ring) * (1 + thread)
+        self.block = words[start : start + HEADER + ring]
+        self.mask = ring - 1
+        # The counts are this thread's to write; to read them back costs more
+        # than to remember them.
+        self.begun: int = self.block[BEGUN]
+        self.finished: int = self.block[FINISHED]
 
-    def begin(self, call: int) -> None:
-        """Writes down that a call begins."""
+    def begin(self, call: int) -> bool:
+        """Writes down that a call begins. False: it was cancelled, and does
+        not."""
+        cancels = self.cancels
+        if self.words[CANCEL_COUNT_AT] or cancels.told:
+            if cancels.has(call):
+                return False
         block = self.block
-        count = block[BEGUN]
+        count = self.begun
         block[HEADER + (count & self.mask)] = call
-        block[BEGUN] = count + 1
+        self.begun = block[BEGUN] = count + 1
         block[RUNNING] = call
+        return True
 
     def finish(self) -> None:
         """Writes down that the running call is over."""
         block = self.block
-        block[FINISHED] += 1
+        self.finished = block[FINISHED] = self.finished + 1
         block[RUNNING] = 0
-
-    def is_cancelled(self, call: int) -> bool:
-        """Whether the host has cancelled this call."""
-        count = self.words[CANCEL_COUNT_AT]
-        if count != self.cancels_seen:
-            ids = self.words[HEADER : HEADER + min(count, self.ring)]
-            self.cancelled_ids = frozenset(ids.tolist())
-            self.cancels_seen = count
-        return call in self.cancelled_ids
-
-    def running_is_cancelled(self) -> bool:
-        """Whether the host has cancelled the call that runs now."""
-        return self.is_cancelled(self.block[RUNNING])
-
-
-current: Optional[Slot] = None
-"""The slot of the worker; None outside a worker, as in an adapter's tests."""
-
-
-def cancelled() -> bool:
-    """Whether the running call has been cancelled: its caller gave up, or its
-    deadline has passed. A command that takes long asks now and then and
-    returns early; the worker is replaced if it does not within the grace.
-    Costs a fraction of a microsecond. Outside a worker it is False.
-
-        for row in rows:
-            if charmer.cancelled():
-                return None
-            work(row)
-    """
-    return current is not None and current.running_is_cancelled()

@@ -1,5 +1,9 @@
 """Python's logging, sent to the host.
 
+Every record gets the attribute `charmer_correlation`: the id of the call in
+which it was made, empty when there is none. Formatters of the user's can name
+it: `logging.Formatter("%(charmer_correlation)s %(message)s")`.
+
 Threading: any thread logs; the frames go out whole, one after the other.
 """
 
@@ -8,14 +12,14 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from contextvars import ContextVar
+from typing import Any
 
+from charmer import context
 from charmer.channel import Sender
-from charmer.failures import clean
+from charmer.texts import clean
 from charmer.wire import frames_pb2 as wire
 
-correlation: ContextVar[str] = ContextVar("charmer_correlation", default="")
-"""The correlation id of the running call; empty when its caller gave none."""
+ATTRIBUTE = "charmer_correlation"  # of records; one that nobody else uses
 
 
 class HostHandler(logging.Handler):
@@ -39,7 +43,7 @@ class HostHandler(logging.Handler):
                     level=record.levelno,
                     logger=clean(record.name, self.size),
                     text=clean(self.format(record), self.size),
-                    correlation=correlation.get(),
+                    correlation=getattr(record, ATTRIBUTE, ""),
                     time=record.created,
                 )
             )
@@ -57,6 +61,14 @@ def install(sender: Sender, level: str, limit: int) -> None:
     root.setLevel(level or "INFO")
     root.addHandler(HostHandler(sender, limit))
     logging.captureWarnings(True)
+    make = logging.getLogRecordFactory()
+
+    def correlated(*args: Any, **named: Any) -> logging.LogRecord:
+        record = make(*args, **named)
+        setattr(record, ATTRIBUTE, context.correlation())
+        return record
+
+    logging.setLogRecordFactory(correlated)
 
 
 def uninstall() -> None:

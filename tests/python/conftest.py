@@ -72,26 +72,42 @@ CAPABLE = [path for path, capable in INTERPRETERS.items() if capable]
 class Page:
     """The progress page, as the host makes it."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int = 1) -> None:
         self.fd = os.memfd_create("progress")
-        os.ftruncate(self.fd, 8192)
-        self.words = memoryview(mmap.mmap(self.fd, 8192)).cast("Q")
-        self.words[0], self.words[1] = 0x43484D5200000001, 1
+        size = -(-8 * (8 + RING) * (1 + threads) // 4096) * 4096
+        os.ftruncate(self.fd, size)
+        self.words = memoryview(mmap.mmap(self.fd, size)).cast("Q")
+        self.words[0], self.words[1] = 0x43484D5200000001, threads
         self.words[2] = RING
-        self.block = self.words[8 + RING : 2 * (8 + RING)]
+        self.blocks = [
+            self.words[n * (8 + RING) : (n + 1) * (8 + RING)]
+            for n in range(1, 1 + threads)
+        ]
 
     def cancel(self, call: int) -> None:
         count = self.words[3]
         self.words[8 + count % RING] = call
         self.words[3] = count + 1
 
-    begun_count = property(lambda self: self.block[0])
-    finished_count = property(lambda self: self.block[1])
-    running = property(lambda self: self.block[2])
+    def total(self, word: int) -> int:
+        return sum(block[word] for block in self.blocks)
+
+    begun_count = property(lambda self: self.total(0))
+    finished_count = property(lambda self: self.total(1))
+    running = property(lambda self: self.total(2))
+
+    @property
+    def running_each(self) -> List[int]:
+        """The ids that run, of all threads."""
+        return [block[2] for block in self.blocks if block[2]]
 
     @property
     def begun(self) -> List[int]:
-        return self.block[8 : 8 + min(self.begun_count, RING)].tolist()
+        return [
+            id
+            for block in self.blocks
+            for id in block[8 : 8 + min(block[0], RING)].tolist()
+        ]
 
 
 class Host:
@@ -308,7 +324,8 @@ def start(spawn: Callable[..., Host]) -> Callable[..., Host]:
     """Starts a worker with an adapter, ready to be called."""
 
     def greet(adapter: str, page: bool = False, **fields: Any) -> Host:
-        host = spawn(page=Page() if page else None)
+        threads = fields.get("threads", 1)
+        host = spawn(page=Page(threads) if page else None)
         answer = host.hello(adapter, **fields)
         assert answer.WhichOneof("body") == "ready", answer
         return host

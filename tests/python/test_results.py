@@ -82,8 +82,8 @@ def test_a_number_of_too_many_digits_is_an_answer_of_some_kind(start):
     assert host.value("get", "int") == 1
 
 
-def test_a_coroutine_is_refused(start):
-    failure = start("results").call("coroutine")
+def test_a_coroutine_that_a_plain_function_returns_is_refused(start):
+    failure = start("results").call("returns_coroutine")
     assert failure.kind == Failure.BAD_RESULT
     assert "coroutine" in failure.exception.text
 

@@ -9,6 +9,7 @@ import pytest
 from conftest import ADAPTERS, INTERPRETERS, PACKAGE, wire
 
 Failure = wire.Failure
+BUILT_IN = ["ping", "health_check"]
 
 
 def test_ready_tells_the_commands_with_signature_and_documentation(spawn):
@@ -21,7 +22,7 @@ def test_ready_tells_the_commands_with_signature_and_documentation(spawn):
     assert os.path.exists(ready.executable)
     commands = {command.name: command for command in ready.commands}
     assert list(commands) == [
-        "describe", "twice", "static", "of_class", "count", "ping",
+        "describe", "twice", "static", "of_class", "count", *BUILT_IN,
     ]  # fmt: skip
     assert commands["describe"].signature.startswith("(suffix: ")
     assert commands["describe"].doc == "Says what it is.\n\nIn two paragraphs."
@@ -42,7 +43,7 @@ def test_ready_tells_the_commands_with_signature_and_documentation(spawn):
 )
 def test_the_commands_of_every_kind_of_adapter(spawn, adapter, names):
     ready = spawn().hello(adapter).ready
-    assert [command.name for command in ready.commands] == [*names, "ping"]
+    assert [command.name for command in ready.commands] == [*names, *BUILT_IN]
 
 
 def test_a_derived_adapter_inherits_commands_and_adds_its_own(start):

@@ -94,3 +94,7 @@ def raw(size: int) -> bytes:
 
 async def coroutine() -> int:
     return 1
+
+
+def returns_coroutine() -> object:
+    return coroutine()

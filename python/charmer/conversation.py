@@ -1,0 +1,192 @@
+"""The conversation of a worker with its host, once it serves.
+
+Two kinds of it there are: `charmer.serial` for the process profile, where one
+thread reads, runs and answers, and `charmer.threads` for the thread profile. Here
+is what both have: who waits for what, and where the frames go that are no calls.
+
+Threading: any thread may send, wait and ask; who reads, the kinds say.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any, Callable, Coroutine, Dict, List, Optional
+
+from charmer.adapter import Adapter
+from charmer.cancellation import clock
+from charmer.channel import Bytes, Receiver, Sender
+from charmer.commands import Commands
+from charmer.context import Running, correlation
+from charmer.options import Options
+from charmer.progress import Cancellations, Words
+from charmer.questions import Question, Questions
+from charmer.sessions import Sessions
+from charmer.telemetry import Filter
+from charmer.texts import clean
+from charmer.wire import frames_pb2 as wire
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from charmer.streams import Stream
+
+
+class Stopped(Exception):
+    """SIGTERM came while there was nothing to do."""
+
+
+class Conversation:
+    """What the commands of a worker share. See `Serial` and `Threads`."""
+
+    def __init__(
+        self,
+        receiver: Receiver,
+        sender: Sender,
+        words: Words,
+        options: Options,
+        limit: int,
+    ) -> None:
+        self.receiver = receiver
+        self.sender = sender
+        self.words = words
+        self.cancels = Cancellations(words)
+        self.options = options
+        self.limit = limit
+        self.adapter: Optional[Adapter] = None
+        self.commands: Commands = {}
+        # -- what commands ask for
+        self.filter = Filter(options)
+        self.sessions = Sessions(options.session_ttl, options.max_sessions)
+        self.questions = Questions()
+        self.streams: Dict[int, Stream] = {}
+        self.tasks: Dict[int, asyncio.Task[Any]] = {}
+        self.loop: Optional[asyncio.AbstractEventLoop] = None
+        # -- how it goes on
+        self.news = threading.Condition()  # a frame came that is no call
+        self.closed = False  # nothing comes any more
+        self.stopping = False  # SIGTERM came
+        self.forked = False  # this is a child that a command has forked
+
+    # -- what the kinds do each in their own way -------------------------------
+
+    def begin(self) -> None:
+        """Prepares for calls, before Ready. Raises what keeps it from it."""
+
+    def serve(self, frames: List[Bytes]) -> None:
+        """Answers calls, these first, until Drain, the end of stdin, or
+        SIGTERM, which is Stopped."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """SIGTERM, in the main thread, between any two steps of it."""
+        raise NotImplementedError
+
+    def wait(
+        self, ready: Callable[[], bool], until: Optional[int] = None
+    ) -> bool:
+        """Waits for what a frame of the host makes true. False: it is not, and
+        either the time (in ns of the clock) or the conversation is over."""
+        raise NotImplementedError
+
+    def run(self, work: Coroutine[Any, Any, Any], call: int) -> Any:
+        """Runs a coroutine of this call to its end on the one event loop."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """After the last command: nothing may be left that runs."""
+
+    def state(self) -> Dict[str, Any]:
+        """What `health_check` tells of it: threads, commands that run."""
+        raise NotImplementedError
+
+    def statistics(self) -> Dict[str, Dict[str, Any]]:
+        """What has run so far, by command, where that is counted."""
+        return {}
+
+    # -- frames that are no calls ----------------------------------------------
+
+    def route(self, kind: Optional[str], body: Any) -> bool:
+        """Takes a frame to those whom it concerns. False: it is one that has
+        its place in the order of the calls."""
+        if kind == "cancel":
+            self.cancel(body.id)
+        elif kind == "credit":
+            stream = self.streams.get(body.id)
+            if stream is not None:
+                stream.grant(body.chunks)
+        elif kind == "host_reply":
+            self.questions.settle(body)
+        elif kind == "ping":
+            pong = wire.Frame(pong=wire.Pong(id=body.id))
+            self.sender.send_frame(pong.SerializeToString())
+        else:
+            return False
+        with self.news:
+            self.news.notify_all()
+        return True
+
+    def cancel(self, call: int) -> None:
+        """The host no longer wants it. It may run, wait here, or be over."""
+        self.cancels.add(call)
+        task = self.tasks.get(call)
+        if task is not None:
+            self.soon(task.cancel)
+
+    def close(self) -> None:
+        """Nothing comes any more: those who wait are told."""
+        self.closed = True
+        for asked in list(self.questions.open.values()):
+            asked.on_reply()
+        for stream in list(self.streams.values()):
+            stream.grant(0)
+        with self.news:
+            self.news.notify_all()
+
+    # -- the running call ------------------------------------------------------
+
+    def is_cancelled(self, now: Running) -> bool:
+        """Whether a call that runs is no longer wanted."""
+        if self.forked:
+            return False
+        if self.cancels.has(now.call.id):
+            return True
+        until = now.deadline()
+        return until is not None and clock() >= until
+
+    # -- what commands say -----------------------------------------------------
+
+    def question(
+        self, function: str, arguments: Any, timeout: Optional[float]
+    ) -> Question:
+        """One to the application; see `charmer.host`."""
+        return Question(self, function, arguments, timeout)
+
+    def tell(self, name: str, measurements: bytes, metadata: bytes) -> None:
+        """Sends an event; see `charmer.telemetry`."""
+        event = wire.Telemetry(
+            name=clean(name, 256),
+            measurements=measurements,
+            metadata=metadata,
+            correlation=correlation(),
+        )
+        frame = wire.Frame(telemetry=event).SerializeToString()
+        if len(frame) <= self.limit:
+            self.sender.send_frame(frame)
+        else:
+            logging.getLogger("charmer").warning(
+                "the event %r takes %d bytes, above max_frame_bytes: not sent",
+                name, len(frame),
+            )  # fmt: skip
+
+    # -- the event loop --------------------------------------------------------
+
+    def loop_is(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether this is the loop that runs the commands."""
+        return loop is self.loop
+
+    def soon(self, callback: Callable[[], Any]) -> None:
+        """Runs it on the loop, from any thread."""
+        loop = self.loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(callback)

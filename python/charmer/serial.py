@@ -1,0 +1,328 @@
+"""The process profile: one thread reads, runs the commands in the order of their
+calls, and answers all that came together with one write.
+
+An answer is not held back by what comes after it: it leaves after a
+millisecond, and before any command begins that is not known to be quick.
+
+Frames are read when there is nothing to run; and while a command runs, if it
+waits for one (an answer of the host, credit, an `await`) or asks whether it was
+cancelled. Calls that turn up then wait in the backlog.
+
+Threading: commands run in the main thread. Threads that they start may call the
+host and wait: of those who wait, the one that has the turn reads for all.
+
+What a call costs is kept small: see tests/python/measure_loop.py for figures.
+"""
+
+from __future__ import annotations
+
+import select
+import threading
+from collections import deque
+from typing import Any, Callable, Coroutine, Deque, Dict, Iterable, Iterator
+from typing import List, Optional
+
+from google.protobuf.message import DecodeError
+
+from charmer.cancellation import clock
+from charmer.channel import CHUNK, Bytes, ProtocolError, pack_length
+from charmer.context import Running
+from charmer.conversation import Conversation, Stopped
+from charmer.execution import LINGER, Executor, set_running
+from charmer.frames import CALL_TAG, open_call, open_frame
+from charmer.loop import new_loop, outcome, wind_up
+from charmer.progress import RUNNING, Slot
+
+LOOK_EVERY = 1_000_000  # ns between two looks of `cancelled` into the pipe
+BACKLOG = 4 << 20  # bytes of frames, above which `cancelled` reads no more
+
+
+class SerialExecutor(Executor):
+    """Collects answers until they are worth a write."""
+
+    def __init__(self, conversation: Conversation, slot: Slot) -> None:
+        super().__init__(conversation, slot)
+        self.pending: List[bytes] = []
+        self.since = 0  # when the oldest of them may have come
+
+    def answer(self, frame: bytes) -> None:
+        """Sends a frame with the others of this batch, or now if they have
+        waited for long enough, or if it is large."""
+        if len(frame) > CHUNK:
+            self.flush()
+            self.conversation.sender.send_frame(frame)
+            return
+        self.pending += (pack_length(len(frame)), frame)
+        if self.ended - self.since > LINGER:
+            self.flush()
+
+    def flush(self) -> None:
+        """Sends what waits."""
+        if self.pending:
+            self.conversation.sender.send(b"".join(self.pending))
+            self.pending.clear()
+            self.since = self.ended
+
+
+class Serial(Conversation):
+    """See above."""
+
+    def begin(self) -> None:
+        self.slot = Slot(self.cancels)
+        self.executor = SerialExecutor(self, self.slot)
+        self.main = threading.get_ident()
+        self.idle = False
+        self.batch: Iterator[Bytes] = iter(())  # what is being answered
+        # -- what came while a command ran
+        self.backlog: Deque[Bytes] = deque()
+        self.backlog_bytes = 0
+        self.looked = 0
+        self.broken: Optional[Exception] = None
+        # -- whose turn it is to read
+        self.turn = threading.Lock()
+        self.waiting = 0  # threads that wait and are not the main one
+        self.poll = select.poll()
+        self.poll.register(self.receiver.fd, select.POLLIN)
+        self.attending = False  # the event loop reads
+
+    # -- the loop --------------------------------------------------------------
+
+    def serve(self, frames: List[Bytes]) -> None:
+        going = self.handle(frames)
+        del frames
+        while going:
+            going = self.handle_next()
+
+    def handle_next(self) -> bool:
+        """Waits for a batch and answers it. False: there is no other. (Nothing
+        holds a batch, which may be large, while the next is waited for.)"""
+        frames = self.next_frames()
+        return self.handle(frames) if frames else False
+
+    def handle(self, frames: List[Bytes]) -> bool:
+        """Answers one batch. False: it is to be the last."""
+        executor = self.executor
+        received = executor.since = clock()
+        if self.waiting:
+            frames = self.sorted(frames)
+        self.batch = iter(frames)
+        going = True
+        for data in self.batch:
+            call = open_call(data)
+            if call is not None:
+                executor.answer(executor.execute(call, received))
+            elif not self.handle_other(data, received):
+                going = False
+                break
+            if self.stopping:
+                break
+        executor.flush()
+        return going and not self.stopping
+
+    def handle_other(self, data: Bytes, received: int) -> bool:
+        """Handles a frame that is rare. False: no other is to be handled."""
+        kind, body = open_frame(data)
+        if kind == "call":  # of a newer host, with more in its frame
+            self.executor.answer(self.executor.execute(body, received))
+        elif kind != "cancel":
+            # A Cancel that is read here is one of a call that has been
+            # answered; the page has told of it earlier.
+            self.route(kind, body)
+        return kind != "drain"
+
+    def next_frames(self) -> List[Bytes]:
+        """Waits for frames. An empty list: there will be none."""
+        set_running(None)
+        if self.backlog or self.closed or self.waiting:
+            return self.from_backlog()
+        if self.cancels.told:
+            self.cancels.told.clear()  # nothing runs, nothing waits
+        if not self.turn.acquire(blocking=False):
+            return self.from_backlog()
+        self.idle = True
+        try:
+            return [] if self.stopping else self.receiver.batch()
+        finally:
+            self.idle = False
+            self.turn.release()
+            if self.waiting:
+                self.wake()
+
+    def from_backlog(self) -> List[Bytes]:
+        """What came while a command ran; or, where others read, what comes."""
+        self.idle = True
+        try:
+            if not self.stopping:
+                self.wait_turn(lambda: len(self.backlog) > 0, None)
+        finally:
+            self.idle = False
+        frames: List[Bytes] = []
+        while self.backlog:
+            frames.append(self.backlog.popleft())
+            self.backlog_bytes -= len(frames[-1])
+        if self.broken is not None and not frames:
+            raise self.broken
+        return frames
+
+    def stop(self) -> None:
+        self.stopping = True
+        if self.idle:
+            raise Stopped
+
+    # -- reading while a command runs ------------------------------------------
+
+    def wait(
+        self, ready: Callable[[], bool], until: Optional[int] = None
+    ) -> bool:
+        if threading.get_ident() == self.main:
+            self.executor.flush()
+            self.keep(self.batch)
+            return self.wait_turn(ready, until)
+        self.waiting += 1
+        try:
+            return self.wait_turn(ready, until)
+        finally:
+            self.waiting -= 1
+            self.wake()
+
+    def wait_turn(
+        self, ready: Callable[[], bool], until: Optional[int]
+    ) -> bool:
+        """Waits, and reads if nobody else does."""
+        while not ready():
+            left = None if until is None else (until - clock()) / 1e9
+            if self.closed or (left is not None and left <= 0):
+                return False
+            if self.turn.acquire(blocking=False):
+                try:
+                    if not ready():
+                        self.read(left)
+                finally:
+                    self.turn.release()
+                    self.wake()
+            else:
+                with self.news:
+                    if self.turn.locked() and not ready() and not self.closed:
+                        self.news.wait(left)
+        return True
+
+    def wake(self) -> None:
+        """The turn is free, or there is news."""
+        with self.news:
+            self.news.notify_all()
+        if self.tasks and not self.attending:
+            self.soon(self.attend)
+
+    def read(self, seconds: Optional[float]) -> None:
+        """Reads once if something comes within this time. REQUIRES: the turn."""
+        try:
+            if not self.poll.poll(None if seconds is None else seconds * 1000):
+                return
+            frames = self.receiver.pull()
+        except (ProtocolError, OSError) as error:
+            self.broken = error
+            frames = None
+        if frames is None:
+            self.close()
+        else:
+            self.keep(frames)
+
+    def keep(self, frames: Iterable[Bytes]) -> None:
+        """Routes what is no call; the rest waits in the backlog."""
+        try:
+            for data in self.sorted(frames):
+                self.backlog_bytes += len(data)
+                self.backlog.append(data)
+        except DecodeError as error:
+            self.broken = error
+            self.close()
+
+    def sorted(self, frames: Iterable[Bytes]) -> List[Bytes]:
+        """Routes what is no call; the rest, in its order. (The iterator of a
+        batch is used up by this.)"""
+        left: List[Bytes] = []
+        for data in frames:
+            if data and data[0] == CALL_TAG:
+                left.append(data)
+                continue
+            kind, body = open_frame(data)
+            if kind is not None and not self.route(kind, body):
+                left.append(data)
+        return left
+
+    def is_cancelled(self, now: Running) -> bool:
+        """Asks the page; and now and then looks into the pipe."""
+        if super().is_cancelled(now):
+            return True
+        at = clock()
+        if at - self.looked < LOOK_EVERY or self.forked:
+            return False
+        self.looked = at
+        if threading.get_ident() == self.main:
+            self.keep(self.batch)
+        if self.backlog_bytes < BACKLOG and self.turn.acquire(blocking=False):
+            try:
+                self.read(0)
+            finally:
+                self.turn.release()
+                if self.waiting:
+                    self.wake()
+        return super().is_cancelled(now)
+
+    # -- the event loop --------------------------------------------------------
+
+    def run(self, work: Coroutine[Any, Any, Any], call: int) -> Any:
+        """In the main thread; the loop stands still when no coroutine runs."""
+        loop = self.loop
+        if loop is None:
+            loop = self.loop = new_loop()
+        self.executor.flush()
+        task = self.tasks[call] = loop.create_task(outcome(work))
+        self.keep(self.batch)
+        self.attend()
+        try:
+            value, error = loop.run_until_complete(task)
+        finally:
+            self.tasks.pop(call, None)
+            self.leave()
+            work.close()  # if it was cancelled before its first step
+        if error is not None:
+            raise error
+        return value
+
+    def attend(self) -> None:
+        """The loop reads, unless somebody else does; it is told when not."""
+        loop = self.loop
+        if (
+            loop is not None
+            and self.tasks
+            and not self.closed
+            and not self.attending
+            and self.turn.acquire(blocking=False)
+        ):
+            self.attending = True
+            loop.add_reader(self.receiver.fd, self.attended)
+
+    def attended(self) -> None:
+        """Something has come."""
+        self.read(0)
+        if self.closed:
+            self.leave()
+
+    def leave(self) -> None:
+        """The loop reads no longer."""
+        if self.attending and self.loop is not None:
+            self.loop.remove_reader(self.receiver.fd)
+            self.attending = False
+            self.turn.release()
+            if self.waiting:
+                self.wake()
+
+    def end(self) -> None:
+        self.closed = True
+        if self.loop is not None:
+            wind_up(self.loop)
+
+    def state(self) -> Dict[str, Any]:
+        block = self.slot.block
+        return {"threads": 1, "running": int(block[RUNNING] != 0)}

@@ -1,0 +1,125 @@
+"""Events from adapters, which the application gets with those of the host.
+
+    charmer.telemetry.emit("model.loaded", {"seconds": 1.2}, {"name": "small"})
+
+    with charmer.telemetry.span("model.predict", {"rows": len(rows)}):
+        ...                             # emits it at the end, with duration_ns
+
+Measurements are what one adds up, metadata what one selects by. Both are JSON;
+a value that is none is sent as its `repr`, because an event must not fail a
+call. An event carries the correlation id of the call in which it was emitted.
+
+What is sent is decided here, before it costs anything: a sampling ratio, and
+patterns to allow and to deny (see `charmer.options`).
+
+Threading: any thread. Outside a worker nothing happens.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from typing import Any, Callable, Dict, Iterator, Mapping, Optional
+
+from charmer import context
+from charmer.options import Options
+from charmer.texts import type_name
+
+MAX_NAMES = 1000  # whose verdict is remembered
+
+Values = Mapping[str, Any]
+
+
+class Filter:
+    """What is sent and what is not."""
+
+    def __init__(self, options: Options, seed: Optional[int] = None) -> None:
+        self.options = options
+        self.random: Callable[[], float] = lambda: -1.0
+        if options.sample < 1:
+            import random  # 3 ms, for those alone who sample
+
+            self.random = random.Random(seed).random
+        self.verdicts: Dict[str, bool] = {}
+
+    def passes(self, name: str) -> bool:
+        """Whether this event is sent."""
+        if not self.allows(name):
+            return False
+        return self.random() < self.options.sample
+
+    def allows(self, name: str) -> bool:
+        """Whether events of this name are sent at all. Deny wins."""
+        verdict = self.verdicts.get(name)
+        if verdict is None:
+            allow, deny = self.options.allow, self.options.deny
+            verdict = any(fnmatchcase(name, x) for x in allow) and not any(
+                fnmatchcase(name, x) for x in deny
+            )
+            if len(self.verdicts) < MAX_NAMES:
+                self.verdicts[name] = verdict
+        return verdict
+
+
+def emit(
+    name: str,
+    measurements: Optional[Values] = None,
+    metadata: Optional[Values] = None,
+) -> None:
+    """Sends an event to the application, if it passes the filter."""
+    worker = context.worker
+    if worker is not None and worker.filter.passes(name):
+        send(name, measurements, metadata)
+
+
+@contextmanager
+def span(name: str, metadata: Optional[Values] = None) -> Iterator[Dict[str, Any]]:
+    """Measures what is done within, and emits one event at its end: the
+    measurement `duration_ns`, and `outcome` "ok" or "error" (then with the
+    `error`'s type) among the metadata. Gives a dict for further measurements.
+
+        with charmer.telemetry.span("fetch") as measured:
+            measured["bytes"] = len(fetch())
+    """
+    measured: Dict[str, Any] = {}
+    told = {**(metadata or {}), "outcome": "ok"}
+    began = time.perf_counter_ns()
+    try:
+        yield measured
+    except BaseException as error:
+        told.update(outcome="error", error=type_name(type(error)))
+        raise
+    finally:
+        measured["duration_ns"] = time.perf_counter_ns() - began
+        emit(name, measured, told)
+
+
+def send(
+    name: str, measurements: Optional[Values], metadata: Optional[Values]
+) -> None:
+    """Sends an event that passes every filter."""
+    worker = context.worker
+    if worker is not None:
+        worker.tell(name, encoded(measurements), encoded(metadata))
+
+
+def encoded(values: Optional[Values]) -> bytes:
+    """A JSON object. What is no JSON becomes text."""
+    if not values:
+        return b"{}"
+    try:
+        return json.dumps(values, allow_nan=False, default=repr).encode()
+    except (TypeError, ValueError, RecursionError):  # NaN, odd keys, cycles
+        told = {str(key): plain(value) for key, value in values.items()}
+        return json.dumps(told).encode()
+
+
+def plain(value: Any) -> Any:
+    """The value if it is JSON, else its text."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return repr(value)
+    return value

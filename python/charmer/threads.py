@@ -1,0 +1,340 @@
+"""The thread profile: N commands of one process at once.
+
+The main thread reads; N threads, named charmer-1 … charmer-N (also for `ps -L`),
+run the commands and answer each as it finishes, so answers come in any order. A
+thread has its own slot in the progress page. Because the main thread only reads,
+a Ping is answered and a Cancel heard while all of them are busy.
+
+`async def` commands run on one loop in a further thread. Each is waited for by
+one of the N threads, so no more than N calls run at once, whatever they are.
+
+Threading: as said at each class.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import threading
+import time
+from queue import Empty, SimpleQueue
+from typing import Any, Callable, Coroutine, Dict, List, Optional, Set
+
+from charmer import telemetry
+from charmer.adapter import Adapter, ThreadSafeAdapter
+from charmer.cancellation import clock
+from charmer.channel import Bytes
+from charmer.commands import AdapterError
+from charmer.conversation import Conversation, Stopped
+from charmer.execution import Executor, Kind, set_running
+from charmer.failures import failure
+from charmer.frames import gil_enabled, open_frame
+from charmer.loop import LoopThread, name_thread
+from charmer.progress import RUNNING, Slot
+from charmer.safety import Checker
+from charmer.tally import Tally
+from charmer.wire import frames_pb2 as wire
+
+
+class Work:
+    """A call that waits for a thread."""
+
+    __slots__ = ("call", "received")
+
+    def __init__(self, call: wire.Call, received: int) -> None:
+        self.call = call
+        self.received = received
+
+
+FAILURE_TAG = b"\x92\x01"  # field 18 of Frame, length-delimited
+
+
+class ThreadExecutor(Executor):
+    """One of the N threads. Counts what it has run, and has it checked."""
+
+    def __init__(self, conversation: Threads, number: int) -> None:
+        super().__init__(conversation, Slot(conversation.cancels, number))
+        self.checker = conversation.checker
+        self.tally = Tally()
+
+    def execute(self, call: wire.Call, received: int) -> bytes:
+        command = self.commands.get(call.command)
+        if command is None:
+            return super().execute(call, received)
+        began = clock()
+        if self.checker is None or command.awaits:
+            frame = super().execute(call, received)
+        else:
+            run = self.checker.enter(command.name)
+            frame = super().execute(call, received)
+            breach = self.checker.leave(run)
+            if breach is not None:
+                frame = failure(call.id, Kind.EXCEPTION, breach, self.limit)
+        failed = frame.startswith(FAILURE_TAG)
+        self.tally.add(command.name, clock() - began, failed)
+        return frame
+
+
+class Threads(Conversation):
+    """See above."""
+
+    def __init__(self, threads: int, *rest: Any) -> None:
+        super().__init__(*rest)
+        self.count = threads
+        self.checker: Optional[Checker] = None
+        self.executors: List[ThreadExecutor] = []
+        self.crew: List[threading.Thread] = []
+        self.calls: SimpleQueue[Optional[Work]] = SimpleQueue()
+        self.active: Set[int] = set()  # waiting or running
+        self.lock = threading.Lock()
+        self.loop_thread: Optional[LoopThread] = None
+        self.began = time.monotonic()
+        self.gil = gil_enabled()
+        # -- how it ends
+        self.idle = False
+        self.draining = False
+        self.dropped = False  # calls that had not begun, after SIGTERM
+        self.broken: Optional[BaseException] = None
+        self.alive = threads
+        self.awake, self.waker = os.pipe()  # written to when a thread ends
+        self.poll = select.poll()
+        self.poll.register(self.receiver.fd, select.POLLIN)
+        self.poll.register(self.awake, select.POLLIN)
+
+    # -- starting --------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Starts the threads; each sets up what the adapter has for it."""
+        if gil_enabled() and not self.gil:
+            self.tell_gil("the adapter's import")
+        self.gil = gil_enabled()
+        safety = self.options.safety
+        if safety != "off":
+            lock = getattr(self.adapter, "lock", None)
+            self.checker = Checker(safety == "strict", lock)
+            breach = self.checker.check_imports()
+            if breach is not None:
+                raise AdapterError(str(breach))
+        if any(command.awaits for command in self.commands.values()):
+            self.loop_thread = LoopThread()
+            self.loop = self.loop_thread.loop
+        ready: SimpleQueue[Optional[BaseException]] = SimpleQueue()
+        for number in range(self.count):
+            executor = ThreadExecutor(self, number)
+            self.executors.append(executor)
+            thread = threading.Thread(
+                target=self.work,
+                args=(executor, ready),
+                name=f"charmer-{number + 1}",
+                daemon=True,
+            )
+            self.crew.append(thread)
+            thread.start()
+        errors = [ready.get() for _ in self.crew]
+        for error in errors:
+            if error is not None:
+                raise error
+
+    # -- one thread ------------------------------------------------------------
+
+    def work(
+        self,
+        executor: ThreadExecutor,
+        ready: SimpleQueue[Optional[BaseException]],
+    ) -> None:
+        """The life of one of the N threads."""
+        name_thread()
+        try:
+            set_up_thread(self.adapter)
+        except BaseException as error:
+            ready.put(error)
+            return
+        ready.put(None)
+        try:
+            while True:
+                work = self.calls.get()
+                if work is None:
+                    break
+                self.answer(executor, work)
+                set_running(None)  # an idle thread holds no payload
+                del work
+            tear_down_thread(self.adapter)
+        except BaseException as error:  # the host reads no more
+            self.broken = error
+        finally:
+            with self.lock:
+                self.alive -= 1
+            os.write(self.waker, b".")
+
+    def answer(self, executor: ThreadExecutor, work: Work) -> None:
+        """Runs one call and answers it."""
+        frame = executor.execute(work.call, work.received)
+        id = work.call.id
+        self.active.discard(id)
+        if self.cancels.told:
+            self.cancels.forget(id)
+        self.sender.send_frame(frame)
+        if not self.gil and gil_enabled():
+            self.tell_gil(work.call.command)
+
+    def tell_gil(self, within: str) -> None:
+        """An extension has turned the lock on: nothing runs in parallel any
+        more, and only a new process can change that."""
+        with self.lock:
+            if self.gil:
+                return
+            self.gil = True
+        import logging
+
+        logging.getLogger("charmer").warning(
+            "the GIL is enabled again, by a module that does not support "
+            "running without it and was imported within %s: commands of this "
+            "worker no longer run in parallel", within,
+        )  # fmt: skip
+        telemetry.send(
+            "charmer.worker.gil_enabled", {"count": 1}, {"within": within}
+        )
+
+    # -- the main thread -------------------------------------------------------
+
+    def serve(self, frames: List[Bytes]) -> None:
+        self.take(frames)
+        while self.alive and self.broken is None:
+            try:
+                self.take(self.read())
+            except Stopped:
+                pass
+            if self.stopping and not self.dropped:
+                self.dropped = True
+                self.drain()
+        if self.broken is not None:
+            raise self.broken
+
+    def read(self) -> List[Bytes]:
+        """Waits for frames, or for a thread to end."""
+        self.idle = True
+        try:
+            if self.stopping and not self.dropped:
+                return []
+            happened = dict(self.poll.poll())
+        finally:
+            self.idle = False
+        if self.awake in happened:
+            os.read(self.awake, 1)
+        if self.receiver.fd not in happened:
+            return []
+        frames = self.receiver.pull()
+        if frames is None:
+            self.poll.unregister(self.receiver.fd)
+            self.close()
+            self.drain()
+        return frames or []
+
+    def take(self, frames: List[Bytes]) -> None:
+        """Gives calls to the threads, and the rest to those concerned."""
+        received = clock()
+        for data in frames:
+            kind, body = open_frame(data)
+            if kind == "call":
+                if not self.draining:
+                    self.active.add(body.id)
+                    self.calls.put(Work(body, received))
+            elif kind == "drain":
+                self.drain()
+            else:
+                self.route(kind, body)
+
+    def cancel(self, call: int) -> None:
+        if call in self.active:
+            super().cancel(call)
+            if call not in self.active:  # answered in this very moment
+                self.cancels.forget(call)
+
+    def stop(self) -> None:
+        self.stopping = True
+        if self.idle and not self.dropped:
+            raise Stopped
+
+    def drain(self) -> None:
+        """No further calls come; after SIGTERM, none of those that wait is
+        begun either."""
+        self.draining = True
+        while self.dropped and not self.calls.empty():
+            try:
+                self.calls.get_nowait()
+            except Empty:
+                break
+        for _ in self.crew:
+            self.calls.put(None)
+
+    def wait(
+        self, ready: Callable[[], bool], until: Optional[int] = None
+    ) -> bool:
+        """In any thread but the main one, which reads."""
+        with self.news:
+            while not ready():
+                left = None if until is None else (until - clock()) / 1e9
+                if self.closed or (left is not None and left <= 0):
+                    return False
+                self.news.wait(left)
+        return True
+
+    # -- the event loop --------------------------------------------------------
+
+    def run(self, work: Coroutine[Any, Any, Any], call: int) -> Any:
+        """In one of the N threads, which waits meanwhile."""
+        with self.lock:
+            if self.loop_thread is None:  # a generator that nobody announced
+                self.loop_thread = LoopThread()
+                self.loop = self.loop_thread.loop
+
+        def begun(task: Any) -> None:
+            self.tasks[call] = task
+            if self.cancels.has(call):
+                task.cancel()
+
+        try:
+            return self.loop_thread.run(work, begun)
+        finally:
+            self.tasks.pop(call, None)
+
+    def end(self) -> None:
+        self.closed = True
+        if self.loop_thread is not None:
+            self.loop_thread.stop()
+
+    # -- what is told ----------------------------------------------------------
+
+    def state(self) -> Dict[str, Any]:
+        running = sum(x.slot.block[RUNNING] != 0 for x in self.executors)
+        told = {
+            "threads": self.count,
+            "running": running,
+            "commands": self.statistics(),
+        }
+        if self.checker is not None:
+            told["safety"] = self.checker.get_report()
+        return told
+
+    def statistics(self) -> Dict[str, Dict[str, Any]]:
+        """What all threads together have run, by command."""
+        return Tally.total(x.tally for x in self.executors)
+
+
+def set_up_thread(adapter: Optional[Adapter]) -> None:
+    """What an adapter does once in each thread."""
+    if isinstance(adapter, ThreadSafeAdapter):
+        adapter.setup_thread()
+
+
+def tear_down_thread(adapter: Optional[Adapter]) -> None:
+    """What it does at a thread's end. Errors are logged."""
+    if not isinstance(adapter, ThreadSafeAdapter):
+        return
+    try:
+        adapter.teardown_thread()
+    except Exception:
+        import logging
+
+        logging.getLogger("charmer").exception("teardown_thread failed")
