@@ -76,10 +76,11 @@ charmer::pool_settings python_workers(const std::string& python,
   return x;
 }
 
-charmer::pool_settings native_workers(caf::behavior (*behavior)(),
-                                      std::uint32_t size) {
+charmer::pool_settings
+native_workers(caf::behavior (*behavior)(caf::event_based_actor*),
+               std::uint32_t size) {
   charmer::register_native("measured", [=](caf::actor_system& sys) {
-    return sys.spawn([=](caf::event_based_actor*) { return behavior(); });
+    return caf::actor{sys.spawn(behavior)};
   });
   charmer::pool_settings x;
   x.profile = "native";

@@ -41,8 +41,9 @@ charmer::pool_settings python_workers(const std::string& python,
                                       std::uint32_t size);
 
 /// Settings of a pool of native workers: each is `behavior` in an actor.
-charmer::pool_settings native_workers(caf::behavior (*behavior)(),
-                                      std::uint32_t size);
+charmer::pool_settings
+native_workers(caf::behavior (*behavior)(caf::event_based_actor*),
+               std::uint32_t size);
 
 /// Ends the program's measuring: a call that fails has no time.
 [[noreturn]] void call_failed(const caf::error& x);

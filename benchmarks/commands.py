@@ -2,6 +2,7 @@
 and called by ProcessPoolExecutor and multiprocessing.Pool."""
 
 import os
+import time
 
 
 def echo(x: object) -> object:
@@ -10,6 +11,13 @@ def echo(x: object) -> object:
 
 def add(a: int, b: int) -> int:
     return a + b
+
+
+def work(milliseconds: float) -> None:
+    """Computes for so long, however often it is interrupted."""
+    end = time.thread_time() + milliseconds / 1000
+    while time.thread_time() < end:
+        pass
 
 
 def move_to(core: int) -> None:

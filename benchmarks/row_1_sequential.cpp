@@ -9,9 +9,8 @@
 #include "cores.hpp"
 #include "rows.hpp"
 #include "stopwatch.hpp"
+#include "traffic.hpp"
 
-#include <future>
-#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string_view>
@@ -42,35 +41,15 @@ double from_a_thread(const conditions& x, const on_host_core* place) {
   });
 }
 
-struct caller_state {
-  explicit caller_state(std::chrono::milliseconds time) : watch(time) {}
-
-  stopwatch watch;
-  std::promise<double> median;
-};
-
-void next_call(caf::event_based_actor* self, charmer::pool_handle pool,
-               std::shared_ptr<caller_state> state) {
-  charmer::call(self, pool, "echo", payload())
-      .then(
-          [=](const charmer::reply& x) {
-            check(x);
-            if (state->watch.lap())
-              next_call(self, pool, state);
-            else
-              state->median.set_value(state->watch.median());
-          },
-          call_failed);
-}
-
 double from_an_actor(const conditions& x, const on_host_core* place) {
   charmer_stack stack{x.python, place};
-  auto state = std::make_shared<caller_state>(x.time);
-  auto median = state->median.get_future();
-  stack.system().spawn(next_call, stack.pool(), state);
-  // An actor that fails takes the promise along, and get() throws.
-  state.reset();
-  return median.get();
+  return median_call(
+      stack.system(), x.time,
+      [pool = stack.pool()](auto* self, auto, auto done) {
+        charmer::call(self, pool, "echo", payload())
+            .then([done](const charmer::reply& x) { done(x.text() == text); },
+                  [done](const caf::error&) { done(false); });
+      });
 }
 
 } // namespace

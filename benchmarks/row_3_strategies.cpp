@@ -53,7 +53,7 @@ struct setup {
 constexpr std::array setups{setup{1, 4}, setup{16, 4}, setup{1, 100},
                             setup{16, 100}};
 
-caf::behavior adder() {
+caf::behavior adder(caf::event_based_actor*) {
   return {[](int x, int y) { return x + y; }};
 }
 
@@ -86,10 +86,16 @@ void ask_pool(caf::event_based_actor* self, const caf::actor& door,
             });
 }
 
+template <class Call>
+double rate_of(caf::actor_system& sys, const setup& x, milliseconds time,
+               Call call) {
+  return measure_traffic(sys, {.callers = x.callers}, time, call).per_second;
+}
+
 double charmer_rate(const strategy& s, const setup& x, milliseconds time) {
   charmer_stack stack{native_workers(adder, x.workers)};
-  return calls_per_second(
-      stack.system(), {.callers = x.callers}, time,
+  return rate_of(
+      stack.system(), x, time,
       [&s, door = stack.pool().door()](auto* self, auto n, auto done) {
         ask_pool(self, door, s, n, done);
       });
@@ -98,11 +104,10 @@ double charmer_rate(const strategy& s, const setup& x, milliseconds time) {
 // The workers' own message and nothing else: the pool's default strategy.
 double plain_rate(const setup& x, milliseconds time) {
   charmer_stack stack{native_workers(adder, x.workers)};
-  return calls_per_second(
-      stack.system(), {.callers = x.callers}, time,
-      [door = stack.pool().door()](auto* self, auto, auto done) {
-        ask_adder(self, door, done);
-      });
+  return rate_of(stack.system(), x, time,
+                 [door = stack.pool().door()](auto* self, auto, auto done) {
+                   ask_adder(self, door, done);
+                 });
 }
 
 // As plain_rate, but the caller is no actor: it blocks for each answer.
@@ -117,7 +122,7 @@ double rate_of_thread(const setup& x, milliseconds time) {
 }
 
 caf::actor spawn_adder(caf::actor_system& sys) {
-  return sys.spawn([](caf::event_based_actor*) { return adder(); });
+  return sys.spawn(adder);
 }
 
 double bare_rate(const setup& x, milliseconds time) {
@@ -126,11 +131,9 @@ double bare_rate(const setup& x, milliseconds time) {
   std::vector<caf::actor> workers;
   for (std::uint32_t i = 0; i < x.workers; ++i)
     workers.push_back(spawn_adder(sys));
-  auto rate =
-      calls_per_second(sys, {.callers = x.callers}, time,
-                       [&workers](auto* self, auto n, auto done) {
-                         ask_adder(self, workers[n % workers.size()], done);
-                       });
+  auto rate = rate_of(sys, x, time, [&workers](auto* self, auto n, auto done) {
+    ask_adder(self, workers[n % workers.size()], done);
+  });
   for (auto& worker : workers)
     caf::anon_send_exit(worker, caf::exit_reason::user_shutdown);
   return rate;
@@ -143,9 +146,9 @@ double actor_pool_rate(const setup& x, milliseconds time) {
   auto pool = caf::actor_pool::make(
       &context, x.workers, [&] { return spawn_adder(sys); },
       caf::actor_pool::round_robin());
-  auto rate = calls_per_second(
-      sys, {.callers = x.callers}, time,
-      [pool](auto* self, auto, auto done) { ask_adder(self, pool, done); });
+  auto rate = rate_of(sys, x, time, [pool](auto* self, auto, auto done) {
+    ask_adder(self, pool, done);
+  });
   caf::anon_send_exit(pool, caf::exit_reason::user_shutdown);
   return rate;
 }

@@ -34,6 +34,8 @@ struct row {
 std::vector<result> sequential_calls(const conditions& x);
 std::vector<result> calls_in_flight(const conditions& x);
 std::vector<result> native_strategies(const conditions& x);
+std::vector<result> overload(const conditions& x);
+std::vector<result> growing_work(const conditions& x);
 
 /// All rows: those with a number in that order, then the others.
 std::vector<row> rows();

@@ -1,16 +1,14 @@
-// Callers that always have calls under way, and how many they complete in a
-// second.
-//
-// Callers are event-based actors; whatever completes makes the next call. Each
-// counts for itself, so that counting costs the others nothing.
+// Calls made by event-based actors, counted and timed: whatever completes makes
+// the next call.
 //
 // Threading: one thread. Errors: std::runtime_error if a call failed.
 //
-//   auto rate = calls_per_second(sys, {.callers = 16}, 1s,
-//     [door](auto* self, std::uint64_t n, auto done) {
-//       self->request(door, caf::infinite, 5, 3)
-//         .then([=](int x) { done(x == 8); }, [=](auto&) { done(false); });
-//     });
+//   auto add = [door](auto* self, std::uint64_t n, auto done) {
+//     self->request(door, caf::infinite, 5, 3)
+//       .then([=](int x) { done(x == 8); }, [=](auto&) { done(false); });
+//   };
+//   auto rate = measure_traffic(sys, {.callers = 16}, 1s, add).per_second;
+//   auto us = median_call(sys, 1s, add);
 #pragma once
 
 #include "stopwatch.hpp"
@@ -19,19 +17,32 @@
 
 #include <atomic>
 #include <cstdint>
+#include <ctime>
 #include <deque>
+#include <future>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
 
 namespace bench {
 
+// -- many callers
+// -----------------------------------------------------------------
+
+/// How many callers there are, and how many calls each has under way, always.
 struct traffic {
   std::size_t callers = 1;
-  std::size_t in_flight = 1; ///< of each caller
+  std::size_t in_flight = 1;
 };
 
-/// What all callers of one measurement share, and each one's counts.
+struct traffic_figures {
+  double per_second = 0; ///< calls that were completed
+  double cpu = 0;        ///< for each, of this process: microseconds
+};
+
+/// What all callers of one measurement share, and what each has counted for
+/// itself, so that counting costs the others nothing.
 class traffic_meter {
 public:
   struct alignas(64) tally {
@@ -65,23 +76,30 @@ private:
 
 /// REQUIRES: `meter` outlives the caller.
 template <class Call>
-void next_call(caf::event_based_actor* self, traffic_meter& meter,
-               std::size_t caller, std::uint64_t n, const Call& call) {
+void keep_calling(caf::event_based_actor* self, traffic_meter& meter,
+                  std::size_t caller, std::uint64_t n, const Call& call) {
   call(self, n, [self, &meter, caller, n, call](bool good) {
     auto& mine = meter.of(caller);
     (good ? mine.completed : mine.failed)
         .fetch_add(1, std::memory_order_relaxed);
     if (meter.going_on())
-      next_call(self, meter, caller, n + 1, call);
+      keep_calling(self, meter, caller, n + 1, call);
   });
 }
 
+/// Of this process, all threads: seconds.
+inline double cpu_time() {
+  timespec t{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+}
+
 /// @param call `call(self, n, done)` makes the n-th call of an actor, which
-/// calls `done(good)` when it has the outcome; each caller counts from a number
+/// calls `done(good)` once it has the outcome; each caller counts from a number
 /// of its own
 template <class Call>
-double calls_per_second(caf::actor_system& sys, traffic x,
-                        std::chrono::milliseconds time, Call call) {
+traffic_figures measure_traffic(caf::actor_system& sys, traffic x,
+                                std::chrono::milliseconds time, Call call) {
   using clock = stopwatch::clock;
   traffic_meter meter{x.callers};
   std::vector<caf::actor> actors;
@@ -89,22 +107,61 @@ double calls_per_second(caf::actor_system& sys, traffic x,
     actors.push_back(
         sys.spawn([&meter, i, x, call](caf::event_based_actor* self) {
           for (std::size_t n = 0; n < x.in_flight; ++n)
-            next_call(self, meter, i, i + n, call);
+            keep_calling(self, meter, i, i + n, call);
         }));
   std::this_thread::sleep_for(time * stopwatch::warm_up);
+  auto cpu_before = cpu_time();
   auto begin = clock::now();
   auto before = meter.completed();
   std::this_thread::sleep_for(time);
-  auto after = meter.completed();
-  auto end = clock::now();
+  auto calls = static_cast<double>(meter.completed() - before);
+  auto seconds = std::chrono::duration<double>(clock::now() - begin).count();
+  auto cpu = cpu_time() - cpu_before;
   meter.stop();
   // They end when nothing of theirs is in flight any more.
   caf::scoped_actor self{sys};
   self->wait_for(actors);
   if (auto failed = meter.failed(); failed > 0)
     throw std::runtime_error{std::to_string(failed) + " calls failed"};
-  return static_cast<double>(after - before)
-         / std::chrono::duration<double>(end - begin).count();
+  return {calls / seconds, cpu / calls * 1e6};
+}
+
+// -- one after the other
+// ----------------------------------------------------------
+
+struct lone_caller {
+  explicit lone_caller(std::chrono::milliseconds time) : watch(time) {}
+
+  stopwatch watch;
+  std::promise<double> median;
+};
+
+template <class Call>
+void call_again(caf::event_based_actor* self,
+                const std::shared_ptr<lone_caller>& state, std::uint64_t n,
+                const Call& call) {
+  call(self, n, [self, state, n, call](bool good) {
+    if (!good)
+      self->quit(caf::exit_reason::unhandled_exception);
+    else if (state->watch.lap())
+      call_again(self, state, n + 1, call);
+    else
+      state->median.set_value(state->watch.median());
+  });
+}
+
+/// One actor makes one call after the other: microseconds for each, the median.
+template <class Call>
+double median_call(caf::actor_system& sys, std::chrono::milliseconds time,
+                   Call call) {
+  auto state = std::make_shared<lone_caller>(time);
+  auto median = state->median.get_future();
+  sys.spawn([state, call](caf::event_based_actor* self) {
+    call_again(self, state, 0, call);
+  });
+  // An actor that fails takes the promise along, and get() throws.
+  state.reset();
+  return median.get();
 }
 
 } // namespace bench
