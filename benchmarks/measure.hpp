@@ -21,8 +21,7 @@
 
 namespace bench {
 
-// -- figures
-// --------------------------------------------------------------------
+// -- figures ------------------------------------------------------------------
 
 /// REQUIRES: there is one.
 double median(std::vector<double> xs);
@@ -49,8 +48,7 @@ using figures = std::map<std::string, std::vector<double>>;
 /// Every contestant in turn, round by round.
 figures measure(const std::vector<contestant>& all, std::size_t rounds);
 
-// -- what is asked of them
-// --------------------------------------------------------
+// -- what is asked of them ----------------------------------------------------
 
 /// What a ratio must be.
 struct limit {

@@ -11,8 +11,7 @@ namespace bench {
 
 namespace {
 
-// -- for people
-// -----------------------------------------------------------------
+// -- for people ---------------------------------------------------------------
 
 using line = std::array<std::string, 8>;
 
@@ -47,8 +46,7 @@ std::size_t width(const std::string& text) {
       text.begin(), text.end(), [](char c) { return (c & '\xC0') != '\x80'; }));
 }
 
-// -- for programs
-// ----------------------------------------------------------------
+// -- for programs -------------------------------------------------------------
 
 nlohmann::json json_of(const std::optional<limit>& x) {
   return x ? nlohmann::json(to_string(*x)) : nlohmann::json(nullptr);

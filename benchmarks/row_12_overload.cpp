@@ -26,8 +26,7 @@ using clock = stopwatch::clock;
 constexpr std::uint32_t workers = 2;
 constexpr std::uint32_t queue_size = 16;
 
-// -- kinds of workers
-// ----------------------------------------------------------
+// -- kinds of workers ---------------------------------------------------------
 
 // How a kind of worker is asked to compute, and for how long.
 struct kind {
@@ -78,8 +77,7 @@ charmer::pool_settings short_queue(const kind& k, const std::string& python) {
   return x;
 }
 
-// -- the peak
-// ------------------------------------------------------------------
+// -- the peak -----------------------------------------------------------------
 
 double peak(const kind& k, const conditions& x) {
   charmer_stack stack{short_queue(k, x.python)};
@@ -92,8 +90,7 @@ double peak(const kind& k, const conditions& x) {
       .per_second;
 }
 
-// -- overload
-// ------------------------------------------------------------------
+// -- overload -----------------------------------------------------------------
 
 // What became of the calls within a window of time. Belongs to the caller until
 // it has ended.

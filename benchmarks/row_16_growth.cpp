@@ -20,9 +20,12 @@
 #include "charmer_stack.hpp"
 #include "cores.hpp"
 #include "rows.hpp"
+#include "strategies.hpp"
 #include "traffic.hpp"
 
-#include <array>
+#include <functional>
+#include <memory>
+#include <string>
 
 namespace bench {
 
@@ -51,21 +54,18 @@ charmer::pool_settings pool_of(std::uint32_t workers) {
   return x;
 }
 
-// -- workers
-// -------------------------------------------------------------------
+// -- workers ------------------------------------------------------------------
 
-double with_workers(std::uint32_t workers, milliseconds time) {
-  charmer_stack stack{pool_of(workers)};
-  return median_call(stack.system(), time,
-                     [door = stack.pool().door()](auto* self, auto, auto done) {
-                       self->request(door, caf::infinite, 5, 3)
-                           .then([done](int sum) { done(sum == 8); },
-                                 [done](const caf::error&) { done(false); });
-                     });
+double with_workers(const strategy& s, std::size_t workers, milliseconds time) {
+  charmer_stack stack{pool_of(static_cast<std::uint32_t>(workers))};
+  return median_call(
+      stack.system(), time,
+      [&s, door = stack.pool().door()](auto* self, auto n, auto done) {
+        ask_adders(self, door, s, n, done);
+      });
 }
 
-// -- waiting callers
-// -----------------------------------------------------------
+// -- waiting callers ----------------------------------------------------------
 
 // So many actors whose requests will never be answered; one of them has the
 // worker, the others wait.
@@ -125,7 +125,7 @@ double expiry(std::size_t callers, milliseconds time) {
   charmer_stack stack{pool_of(1)};
   parked others{stack, callers};
   return measure_traffic(
-             stack.system(), {.callers = 1, .in_flight = 16}, time,
+             stack.system(), {.callers = 1, .in_flight = 64}, time,
              [door = stack.pool().door()](auto* self, auto, auto done) {
                self->request(
                        door, caf::infinite,
@@ -139,21 +139,19 @@ double expiry(std::size_t callers, milliseconds time) {
       .cpu;
 }
 
-// -- turning round
-// -------------------------------------------------------------
+// -- turning round ------------------------------------------------------------
 
-// One is served, the others wait: microseconds for a call.
+// One is served, the others wait: microseconds of processor time for a call.
 double turn_of(caf::actor_system& sys, const caf::actor& to,
                std::size_t waiting, milliseconds time) {
-  return 1e6
-         / measure_traffic(
-               sys, {.callers = waiting + 1}, time,
-               [to](auto* self, auto, auto done) {
-                 self->request(to, caf::infinite, 5, 3)
-                     .then([done](int sum) { done(sum == 8); },
-                           [done](const caf::error&) { done(false); });
-               })
-               .per_second;
+  return measure_traffic(sys, {.callers = waiting + 1}, time,
+                         [to](auto* self, auto, auto done) {
+                           self->request(to, caf::infinite, 5, 3)
+                               .then(
+                                   [done](int sum) { done(sum == 8); },
+                                   [done](const caf::error&) { done(false); });
+                         })
+      .cpu;
 }
 
 double turn(std::size_t waiting, milliseconds time) {
@@ -170,38 +168,39 @@ double bare_turn(std::size_t waiting, milliseconds time) {
   return result;
 }
 
-// -- comparing
-// -----------------------------------------------------------------
+// -- comparing ----------------------------------------------------------------
 
 struct growth {
-  const char* measure;
-  const char* unit; ///< of what grows
+  std::string measure;
+  std::string unit; ///< of what grows
   std::size_t many;
-  double (*cost)(std::size_t n, milliseconds time);
-  bool judged;
+  std::function<double(std::size_t n, milliseconds time)> cost;
+  bool judged = true;
 };
 
-constexpr std::array all_growth{
-    growth{"µs for a call", "workers", many_workers,
-           [](std::size_t n, milliseconds time) {
-             return with_workers(static_cast<std::uint32_t>(n), time);
-           },
-           true},
-    growth{"µs for a call and its cancellation", "waiting", many_callers,
-           cancellation, true},
-    growth{"µs CPU for an expiry", "waiting", many_callers, expiry, true},
-    growth{"µs for a call, callers in turn", "waiting", many_callers, turn,
-           false},
-    growth{"µs for a call, callers in turn, bare CAF", "waiting", many_callers,
-           bare_turn, false},
-};
+std::vector<growth> all_growth() {
+  std::vector<growth> all;
+  for (auto& s : strategies)
+    all.push_back({std::string{"µs for a call, "} + s.name, "workers",
+                   many_workers, [&s](std::size_t n, milliseconds time) {
+                     return with_workers(s, n, time);
+                   }});
+  auto add = [&](const char* measure, auto cost, bool judged = true) {
+    all.push_back({measure, "waiting", many_callers, cost, judged});
+  };
+  add("µs for a call and its cancellation", cancellation);
+  add("µs CPU for an expiry", expiry);
+  add("µs CPU for a call, callers in turn", turn);
+  add("µs CPU for a call, callers in turn, bare CAF", bare_turn, false);
+  return all;
+}
 
 result grown(const growth& g, const conditions& x) {
   auto name = [&](std::size_t n) { return std::to_string(n) + " " + g.unit; };
-  auto all =
-      measure({{name(1), [&] { return g.cost(1, x.time / 4); }},
-               {name(g.many), [&] { return g.cost(g.many, x.time / 4); }}},
-              x.rounds);
+  auto cost = [&](std::size_t n) { return g.cost(n, x.time / 2); };
+  auto all = measure({{name(1), [&] { return cost(1); }},
+                      {name(g.many), [&] { return cost(g.many); }}},
+                     x.rounds);
   std::optional<limit> must;
   std::optional<limit> aim;
   if (g.judged) {
@@ -216,7 +215,7 @@ result grown(const growth& g, const conditions& x) {
 std::vector<result> growing_work(const conditions& x) {
   on_host_core here;
   std::vector<result> results;
-  for (auto& g : all_growth)
+  for (auto& g : all_growth())
     results.push_back(grown(g, x));
   return results;
 }

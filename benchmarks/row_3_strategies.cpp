@@ -9,12 +9,12 @@
 // Bare CAF is the floor in both cases: the same callers and workers without a
 // pool, each caller asking one worker after the other; and caf::actor_pool.
 //
-// A caller that finds no worker free (next_available_worker) tries again; what
-// counts is what was answered. hash_worker gets another key with every call.
+// What counts is what was answered (see strategies.hpp).
 
 #include "charmer_stack.hpp"
 #include "rows.hpp"
 #include "script_process.hpp"
+#include "strategies.hpp"
 #include "traffic.hpp"
 
 #include <array>
@@ -32,18 +32,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// -- what is measured
-// ----------------------------------------------------------
-
-struct strategy {
-  const char* name; ///< as wpool calls it
-  charmer::call_options (*of_call)(std::uint64_t n);
-};
-
-constexpr std::array strategies{
-    strategy{"available_worker",
-             [](std::uint64_t) { return charmer::call_options{}; }},
-};
+// -- what is measured ---------------------------------------------------------
 
 struct setup {
   std::size_t callers;
@@ -73,19 +62,6 @@ void ask_adder(caf::event_based_actor* self, const caf::actor& to, Done done) {
             [done](const caf::error&) { done(false); });
 }
 
-template <class Done>
-void ask_pool(caf::event_based_actor* self, const caf::actor& door,
-              const strategy& s, std::uint64_t n, Done done) {
-  self->request(door, caf::infinite, s.of_call(n), caf::make_message(5, 3))
-      .then([done](int sum) { done(sum == 8); },
-            [=, &s](const caf::error& e) {
-              if (e == charmer::pool_errc::no_available_worker)
-                ask_pool(self, door, s, n, done);
-              else
-                done(false);
-            });
-}
-
 template <class Call>
 double rate_of(caf::actor_system& sys, const setup& x, milliseconds time,
                Call call) {
@@ -97,7 +73,7 @@ double charmer_rate(const strategy& s, const setup& x, milliseconds time) {
   return rate_of(
       stack.system(), x, time,
       [&s, door = stack.pool().door()](auto* self, auto n, auto done) {
-        ask_pool(self, door, s, n, done);
+        ask_adders(self, door, s, n, done);
       });
 }
 
@@ -153,8 +129,7 @@ double actor_pool_rate(const setup& x, milliseconds time) {
   return rate;
 }
 
-// -- wpool
-// ---------------------------------------------------------------------
+// -- wpool --------------------------------------------------------------------
 
 std::string on_path(const std::string& program) {
   auto* path = std::getenv("PATH");
@@ -185,8 +160,7 @@ double wpool_rate(script_process& erlang, const strategy& s, const setup& x,
   return std::stod(erlang.ask(line.str(), 3 * time + std::chrono::seconds(60)));
 }
 
-// -- comparing
-// -----------------------------------------------------------------
+// -- comparing ----------------------------------------------------------------
 
 constexpr auto bare = "actors without a pool";
 constexpr auto actor_pool = "caf::actor_pool";

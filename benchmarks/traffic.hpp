@@ -27,8 +27,7 @@
 
 namespace bench {
 
-// -- many callers
-// -----------------------------------------------------------------
+// -- many callers -------------------------------------------------------------
 
 /// How many callers there are, and how many calls each has under way, always.
 struct traffic {
@@ -126,8 +125,7 @@ traffic_figures measure_traffic(caf::actor_system& sys, traffic x,
   return {calls / seconds, cpu / calls * 1e6};
 }
 
-// -- one after the other
-// ----------------------------------------------------------
+// -- one after the other ------------------------------------------------------
 
 struct lone_caller {
   explicit lone_caller(std::chrono::milliseconds time) : watch(time) {}
