@@ -8,4 +8,6 @@
 #include "charmer/profiles/errors.hpp"
 #include "charmer/profiles/settings.hpp"
 #include "charmer/supervision/event.hpp"
+#include "charmer/supervision/observe.hpp"
+#include "charmer/supervision/supervision_tree.hpp"
 #include "charmer/supervision/supervisor.hpp"

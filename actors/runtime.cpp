@@ -221,6 +221,17 @@ caf::actor runtime::supervisor() const {
   return state_->root;
 }
 
+caf::expected<supervision_tree> runtime::tree(timespan limit) const {
+  if (!state_->root)
+    return make_error(pool_errc::shutting_down, "the runtime was stopped");
+  caf::expected<supervision_tree> result{caf::sec::none};
+  caf::scoped_actor self{state_->system};
+  request_tree(self, state_->root, limit)
+      .receive([&](supervision_tree& x) { result = std::move(x); },
+               [&](caf::error& e) { result = std::move(e); });
+  return result;
+}
+
 caf::error runtime::stop(timespan limit) {
   auto& st = *state_;
   auto root = std::exchange(st.root, nullptr);

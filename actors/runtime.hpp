@@ -24,6 +24,7 @@
 #include "charmer/supervision/child_spec.hpp"
 #include "charmer/supervision/event.hpp"
 #include "charmer/supervision/event_handler.hpp"
+#include "charmer/supervision/supervision_tree.hpp"
 
 #include <functional>
 #include <memory>
@@ -90,6 +91,11 @@ public:
 
   /// The root supervisor: takes children of the application's own.
   caf::actor supervisor() const;
+
+  /// Every supervisor and every child, as they are now. Blocks, at most for
+  /// `limit`; who has not answered by then is marked.
+  caf::expected<supervision_tree>
+  tree(timespan limit = std::chrono::seconds(1)) const;
 
   /// Stops everything: no new requests; what was accepted is finished, as far
   /// as half of the limit allows; then the tree stops in order. What is left is

@@ -9,6 +9,9 @@ std::vector<row> rows() {
       {3, "native workers: every strategy beside wpool", native_strategies},
       {12, "twice as many calls as there is capacity for", overload},
       {16, "what a call costs as the work grows", growing_work},
+      {"restart", "a native child dies and runs again", restart_of_a_child},
+      {"children", "many dynamic children: linear in their number",
+       dynamic_children},
   };
 }
 

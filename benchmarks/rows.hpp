@@ -36,6 +36,8 @@ std::vector<result> calls_in_flight(const conditions& x);
 std::vector<result> native_strategies(const conditions& x);
 std::vector<result> overload(const conditions& x);
 std::vector<result> growing_work(const conditions& x);
+std::vector<result> restart_of_a_child(const conditions& x);
+std::vector<result> dynamic_children(const conditions& x);
 
 /// All rows: those with a number in that order, then the others.
 std::vector<row> rows();

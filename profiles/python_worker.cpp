@@ -492,9 +492,18 @@ void python_worker::conclude(wire::exit_status status) {
     quit_with(std::move(error), what);
 }
 
+// The page is right even after a kill -9.
+std::vector<running_request> python_worker::running() const {
+  std::vector<running_request> result;
+  if (child_ != nullptr && child_->page)
+    for (auto id : child_->page->running())
+      result.push_back({id, lane_->command_of(id)});
+  return result;
+}
+
 void python_worker::quit_with(caf::error reason, const failure& what) {
   self_->quit(with_details(std::move(reason), what,
-                           child_ != nullptr ? child_->pid() : 0));
+                           child_ != nullptr ? child_->pid() : 0, running()));
 }
 
 } // namespace charmer

@@ -24,6 +24,7 @@
 
 #include "charmer/profiles/express_lane.hpp"
 #include "charmer/profiles/messages.hpp"
+#include "charmer/profiles/worker_frames.hpp"
 #include "charmer/profiles/worker_session.hpp"
 #include "charmer/wire/frame_splitter.hpp"
 #include "charmer/wire/frames.hpp"
@@ -36,6 +37,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace charmer {
 
@@ -109,6 +111,7 @@ private:
   void exited();
   void read_rest(int fd, bool is_output);
   void conclude(wire::exit_status status);
+  std::vector<running_request> running() const;
   void quit_with(caf::error reason, const failure& what);
 
   self_type* self_;

@@ -114,7 +114,8 @@ event event_from(wire::Telemetry& x) {
   return e;
 }
 
-caf::error with_details(caf::error reason, const failure& what, pid_t pid) {
+caf::error with_details(caf::error reason, const failure& what, pid_t pid,
+                        const std::vector<running_request>& running) {
   if (!reason)
     return reason;
   exit_details said{.text = what.text};
@@ -131,6 +132,11 @@ caf::error with_details(caf::error reason, const failure& what, pid_t pid) {
     set("stderr", what.stderr_tail);
   if (!what.traceback.empty())
     set("traceback", what.traceback);
+  auto requests = nlohmann::json::array();
+  for (auto& x : running)
+    requests.push_back({{"id", x.id}, {"command", x.command}});
+  if (!requests.empty())
+    set("requests", requests);
   return caf::error{reason.code(), reason.category(),
                     reason.context() + caf::make_message(std::move(said))};
 }

@@ -26,8 +26,15 @@ event event_from(wire::Log& x);
 /// What an adapter tells, as an event.
 event event_from(wire::Telemetry& x);
 
+/// A request that a worker had begun and not finished.
+struct running_request {
+  std::uint64_t id;
+  std::string command;
+};
+
 /// Adds to a reason for ending what supervisors put into their events. A normal
 /// end stays one. `pid` 0: there was no process.
-caf::error with_details(caf::error reason, const failure& what, pid_t pid);
+caf::error with_details(caf::error reason, const failure& what, pid_t pid,
+                        const std::vector<running_request>& running);
 
 } // namespace charmer

@@ -26,6 +26,7 @@
 
 namespace charmer {
 
+class event_hub;
 class roster;
 
 /// What a start function gets.
@@ -43,6 +44,8 @@ struct start_context {
   bool beside = false;
   /// What start_child added to the template (simple_one_for_one).
   caf::message arguments;
+  /// Where the supervisor's events go; may be null.
+  std::shared_ptr<event_hub> events;
 };
 
 /// What a start function returns.

@@ -8,9 +8,51 @@
 
 namespace charmer {
 
-event_hub::event_hub(caf::actor_system& system) : system_(system) {}
+namespace {
+
+/// Every hub of this process that lives.
+struct directory {
+  struct entry {
+    const caf::actor_system* system;
+    event_hub* hub;
+  };
+
+  std::mutex mutex;
+  std::vector<entry> entries;
+};
+
+/// Never destroyed: a hub may be a static object itself.
+directory& all_hubs() {
+  static auto* x = new directory;
+  return *x;
+}
+
+} // namespace
+
+event_hub::event_hub(caf::actor_system& system) : system_(system) {
+  auto& hubs = all_hubs();
+  std::lock_guard guard{hubs.mutex};
+  hubs.entries.push_back({&system, this});
+}
+
+std::vector<std::shared_ptr<event_hub>>
+event_hub::all_of(const caf::actor_system& system) {
+  std::vector<std::shared_ptr<event_hub>> result;
+  auto& hubs = all_hubs();
+  std::lock_guard guard{hubs.mutex};
+  for (const auto& x : hubs.entries)
+    if (x.system == &system)
+      if (auto hub = x.hub->weak_from_this().lock()) // else it is being ended
+        result.push_back(std::move(hub));
+  return result;
+}
 
 event_hub::~event_hub() {
+  {
+    auto& hubs = all_hubs();
+    std::lock_guard guard{hubs.mutex};
+    std::erase_if(hubs.entries, [&](auto& x) { return x.hub == this; });
+  }
   for (auto& [name, x] : handlers_)
     cast(x.host, delete_handler_atom_v,
          make_error(supervision_errc::shutting_down, "the hub is gone"));

@@ -37,12 +37,17 @@ public:
   /// is removed.
   static constexpr timespan drain_limit = std::chrono::seconds(1);
 
+  /// It can be found by all_of from now on.
   explicit event_hub(caf::actor_system& system);
 
   event_hub(const event_hub&) = delete;
   event_hub& operator=(const event_hub&) = delete;
 
   ~event_hub();
+
+  /// The hubs of an actor system, oldest first: see observe.hpp.
+  static std::vector<std::shared_ptr<event_hub>>
+  all_of(const caf::actor_system& system);
 
   /// Tells all handlers that want to know. Sets the times if they are unset.
   void notify(event x);

@@ -57,7 +57,8 @@ std::string facts_about(const supervision_tree& x) {
     add("again in " + to_short(x.delay) + ", attempt "
         + std::to_string(x.attempt));
   if (x.uptime > timespan{0})
-    add("up " + to_short(x.uptime));
+    add("up "
+        + to_short(std::chrono::ceil<std::chrono::milliseconds>(x.uptime)));
   if (x.restarts_in_all > 0)
     add("restarts " + std::to_string(x.restarts) + " ("
         + std::to_string(x.restarts_in_all) + " in all)");

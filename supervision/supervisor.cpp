@@ -133,6 +133,8 @@ child_spec supervisor_child(std::string id, supervisor_spec spec) {
     if (auto mistake = validate(spec))
       return mistake;
     auto own = spec;
+    if (!own.events)
+      own.events = context.events;
     // The path of the child ends with its name.
     own.path_prefix =
         context.path.substr(0, context.path.size() - spec.name.size() - 1);

@@ -79,7 +79,8 @@ struct supervisor_spec {
   charmer::auto_shutdown auto_shutdown = charmer::auto_shutdown::never;
   /// simple_one_for_one: exactly one, the template.
   std::vector<child_spec> children;
-  /// Where events go; may be null.
+  /// Where events go; may be null. Below another supervisor null means: where
+  /// those of that one go.
   std::shared_ptr<event_hub> events;
   /// How long a killed child may take to be gone before it is abandoned.
   timespan kill_grace = std::chrono::seconds(5);

@@ -39,7 +39,8 @@ supervisor_state::call_start(child& x, std::uint64_t token, bool beside) {
                         .path = path_ + '/' + x.id,
                         .self = self_,
                         .beside = beside,
-                        .arguments = x.arguments};
+                        .arguments = x.arguments,
+                        .events = spec_.events};
   try {
     return x.spec->start(context);
   } catch (const std::exception& e) {

@@ -40,12 +40,12 @@ std::string names_of(const std::vector<pool_settings>& pools) {
   return result;
 }
 
-handler_spec printer(console& out, event_format format) {
+handler_spec printer(console& out, report_format format) {
   handler_spec result;
   result.name = "command line";
   result.blocking = true;
   result.on_event = [&out, format](const event& x) {
-    out.line(format == event_format::json ? to_json(x) : to_string(x));
+    out.line(format == report_format::json ? to_json(x) : to_string(x));
   };
   return result;
 }
@@ -91,9 +91,8 @@ application::config::config() {
   load<caf::io::middleman>();
 }
 
-application::application(console& out, signal_watch& signals,
-                         event_format events)
-    : out_(out), signals_(signals), events_(events), system_(config_) {
+application::application(console& out, signal_watch& signals, reports told)
+    : out_(out), signals_(signals), told_(told), system_(config_) {
   // nop
 }
 
@@ -103,8 +102,8 @@ application::~application() {
 
 caf::error application::start(settings x) {
   std::vector<handler_spec> handlers;
-  if (events_ != event_format::none)
-    handlers.push_back(printer(out_, events_));
+  if (told_.events != report_format::none)
+    handlers.push_back(printer(out_, told_.events));
   for (auto& pool : x.pools)
     names_.push_back(pool.name);
   auto result = charmer::start(system_, std::move(x), std::move(handlers));
@@ -139,10 +138,20 @@ caf::error application::await_ready() {
   }
 }
 
+void application::print_tree() {
+  if (told_.tree == report_format::none)
+    return;
+  if (auto x = runtime_->tree())
+    out_.line(told_.tree == report_format::json ? to_json(*x) : to_string(*x));
+  else
+    out_.complain(describe(x.error()));
+}
+
 void application::stop() {
   signals_.release();
   if (!runtime_)
     return;
+  print_tree();
   if (auto err = runtime_->stop(stop_limit))
     out_.complain(describe(err));
   runtime_.reset();

@@ -29,8 +29,7 @@ caf::expected<settings> load_one(const pool_choice& x);
 
 class application {
 public:
-  application(console& out, signal_watch& signals,
-              event_format events = event_format::none);
+  application(console& out, signal_watch& signals, reports told = {});
 
   /// Stops the pools.
   ~application();
@@ -46,7 +45,8 @@ public:
   /// REQUIRES: start has succeeded.
   runtime& pools() noexcept { return *runtime_; }
 
-  /// Stops the pools in order. From here on a signal ends the command at once.
+  /// Prints the supervision tree, if that was asked for, then stops the pools
+  /// in order. From here on a signal ends the command at once.
   void stop();
 
 private:
@@ -55,10 +55,11 @@ private:
   };
 
   caf::error await_ready();
+  void print_tree();
 
   console& out_;
   signal_watch& signals_;
-  event_format events_;
+  reports told_;
   std::vector<std::string> names_; // of the pools
   config config_;
   caf::actor_system system_;

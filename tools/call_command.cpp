@@ -76,7 +76,7 @@ exit_status call_command(const call_arguments& x) {
   }
   signal_watch signals;
   auto name = wanted->pools.front().name;
-  application app{out, signals, x.events};
+  application app{out, signals, x.told};
   status = app.start_or_complain(std::move(*wanted));
   if (status != exit_status::ok)
     return status;

@@ -135,16 +135,21 @@ void add_choice(CLI::App& to, const std::string& name, words<Enum> known,
       ->type_name(type);
 }
 
-// A flag that may be followed by "=json"; a word after a space is no value of
-// it, but the command.
-void add_events_option(CLI::App& to, event_format& x) {
-  words<event_format> known{{"text", event_format::text},
-                            {"json", event_format::json}};
-  const std::string text =
+// Flags that may be followed by "=json"; a word after a space is no value of
+// them, but the command.
+void add_report_options(CLI::App& to, reports& x) {
+  words<report_format> known{{"text", report_format::text},
+                             {"json", report_format::json}};
+  const std::string events =
       "Print what happens in the supervision tree as lines\n"
       "on stderr; --events=json: as JSON";
-  to.add_flag("--events{text}", text)
-      ->each(chooser("--events", std::move(known), x));
+  const std::string tree =
+      "Print the supervision tree on stderr when the work\n"
+      "is over, however it ended, before the pools stop;\n"
+      "--tree=json: as JSON on one line";
+  to.add_flag("--events{text}", events)
+      ->each(chooser("--events", known, x.events));
+  to.add_flag("--tree{text}", tree)->each(chooser("--tree", known, x.tree));
 }
 
 // -- which pools
@@ -216,7 +221,7 @@ CLI::App* add_call(CLI::App& to, call_arguments& x) {
   add_duration(*app, "--timeout", x.timeout,
                "How long it may take; else the pool's\n"
                "request_timeout");
-  add_events_option(*app, x.events);
+  add_report_options(*app, x.told);
   app->footer(examples_call + ('\n' + describe_exit_statuses()));
   return app;
 }
@@ -253,7 +258,7 @@ CLI::App* add_map(CLI::App& to, map_arguments& x) {
              x.progress,
              "Draw a progress bar on stderr; auto, the default:\n"
              "if that is a terminal");
-  add_events_option(*app, x.events);
+  add_report_options(*app, x.told);
   app->add_flag("--summary", x.summary,
                 "Say at the end what was done, also if stderr is\n"
                 "no terminal");

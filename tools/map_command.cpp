@@ -274,7 +274,7 @@ exit_status map_command(const map_arguments& x) {
     return exit_status::io;
   }
   signal_watch signals;
-  application app{out, signals, x.events};
+  application app{out, signals, x.told};
   auto status = app.start_or_complain(std::move(*wanted));
   if (status != exit_status::ok)
     return status;

@@ -26,11 +26,18 @@ struct pool_choice {
   std::vector<std::string> python_path; ///< the current folder is added
 };
 
-enum class event_format : std::uint8_t { none, text, json };
+/// How something is printed on stderr, if at all.
+enum class report_format : std::uint8_t { none, text, json };
+
+/// What is told beside the results.
+struct reports {
+  report_format events = report_format::none; ///< as they happen
+  report_format tree = report_format::none;   ///< once, when the work is over
+};
 
 struct call_arguments {
   pool_choice pools;
-  event_format events = event_format::none;
+  reports told;
   std::string command;
   std::string arguments = "{}"; ///< JSON; "-": read from stdin
   timespan timeout{0};          ///< 0: the pool's request_timeout
@@ -48,7 +55,7 @@ enum class progress_mode : std::uint8_t { automatic, always, never };
 
 struct map_arguments {
   pool_choice pools;
-  event_format events = event_format::none;
+  reports told;
   std::string command;
   std::string input;   ///< a file; empty: stdin
   std::string output;  ///< a file; empty: stdout

@@ -65,6 +65,14 @@ std::uint64_t progress_page::running(std::uint32_t thread) const {
   return thread < threads_ ? load(block(thread) + word_running) : 0;
 }
 
+std::vector<std::uint64_t> progress_page::running() const {
+  std::vector<std::uint64_t> result;
+  for (std::uint32_t thread = 0; thread < threads_; ++thread)
+    if (auto id = running(thread); id != 0)
+      result.push_back(id);
+  return result;
+}
+
 std::uint64_t progress_page::begun_count() const {
   std::uint64_t n = 0;
   for (std::uint32_t t = 0; t < threads_; ++t)

@@ -37,6 +37,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 namespace charmer::wire {
 
@@ -66,6 +67,9 @@ public:
 
   /// What a thread runs now, 0 if nothing.
   std::uint64_t running(std::uint32_t thread) const;
+
+  /// What all threads run now.
+  std::vector<std::uint64_t> running() const;
 
   /// How many requests all threads together have begun and finished.
   std::uint64_t begun_count() const;

@@ -86,7 +86,8 @@ TEST_CASE("the caller of a command that dies hears how, and nobody else") {
   CHECK(f.events.wait_for("charmer.supervisor.child_terminated", 3));
 }
 
-TEST_CASE("the event of a death tells pid, signal and last lines of stderr") {
+TEST_CASE("the event of a death tells pid, signal, last lines of stderr, and "
+          "what was running") {
   pool_fixture f{shop(1)};
   f.call("print", {{"text", "last words"}});
   f.call("die", {{"how", "kill"}});
@@ -94,7 +95,9 @@ TEST_CASE("the event of a death tells pid, signal and last lines of stderr") {
     return x.name == "charmer.supervisor.child_terminated"
            && x.details.count("pid") == 1 && x.details.count("signal") == 1
            && x.details.count("stderr") == 1
-           && x.details.at("stderr").find("last words") != std::string::npos;
+           && x.details.at("stderr").find("last words") != std::string::npos
+           && x.details.at("requests").find(R"("command":"die")")
+                  != std::string::npos;
   }));
 }
 

@@ -170,6 +170,7 @@ def test_an_adapter_needs_no_file(charmer: Command) -> None:
         ["call", "-c", "x.json", "--size", "3", "echo"],
         ["call", "--adapter", "x", "--timeout", "5", "echo"],
         ["call", "--adapter", "x", "--events=xml", "echo"],
+        ["call", "--adapter", "x", "--tree=xml", "echo"],
         ["map", "--adapter", "x", "--on-error", "hope", "echo"],
         ["charm"],
     ],
@@ -250,6 +251,36 @@ def test_events_are_lines_on_stderr(charmer: Command) -> None:
     events = charmer.call("--events=json", "echo").stderr.splitlines()
     names = {json.loads(x)["name"] for x in events}
     assert "charmer.supervisor.supervisor_started" in names
+
+
+def test_the_tree_is_printed_when_the_work_is_over(charmer: Command) -> None:
+    done = charmer.call("--tree", "echo")
+    assert (done.returncode, done.stdout) == (0, "null\n")
+    lines = done.stderr.splitlines()
+    assert re.match(r"root +running +one_for_one 0/1 in 5s, up ", lines[0])
+    assert re.match(r"├── events +running +up ", lines[1])
+    assert re.match(r"└── pool default +running +one_for_one", lines[3])
+    workers_line = next(x for x in lines if "── workers" in x)
+    assert re.search(r"running +one_for_one 0/5 in 60s", workers_line)
+    assert any(re.search(r"│   .── worker-\d +running +up ", x) for x in lines)
+
+
+def test_the_tree_is_printed_as_json(charmer: Command) -> None:
+    done = charmer.call("--tree=json", "odd", "[4]")  # that fails
+    assert done.returncode == 1
+    tree = json.loads(done.stderr.splitlines()[-1])
+    assert tree["path"] == "root"
+    pool = next(x for x in tree["children"] if x["id"] == "pool default")
+    group = next(x for x in pool["children"] if x["id"] == "workers")
+    assert group["answers"] and group["intensity"] == 5
+    assert {x["state"] for x in group["children"]} <= {"running", "starting"}
+
+
+def test_the_tree_is_printed_also_if_no_worker_starts(charmer: Command) -> None:
+    file = charmer.settings(adapter="no_import")
+    done = charmer("call", "-c", file, "--tree", "echo")
+    assert done.returncode == 69
+    assert re.search(r"├── workers +(running|backoff)", done.stderr)
 
 
 @pytest.mark.parametrize(

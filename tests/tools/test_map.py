@@ -497,6 +497,15 @@ def test_events_are_told_while_it_runs(charmer: Command) -> None:
     assert "charmer.supervisor.child_terminated" in names
 
 
+def test_the_tree_shows_what_was_restarted(charmer: Command) -> None:
+    done = charmer.map("--tree=json", "--on-error", "skip", "die", input="1\n")
+    tree = json.loads(done.stderr.splitlines()[-1])
+    pool = next(x for x in tree["children"] if x["id"] == "pool default")
+    group = next(x for x in pool["children"] if x["id"] == "workers")
+    assert group["charged"] == 1
+    assert sorted(x["restarts_in_all"] for x in group["children"])[-1] == 1
+
+
 def test_a_file_is_not_both_input_and_output(charmer: Command, tmp_path: Path) -> None:
     both = tmp_path / "both"
     both.write_text("1\n2\n")

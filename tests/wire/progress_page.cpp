@@ -80,6 +80,7 @@ TEST_CASE_FIXTURE(page_fixture, "what any thread has begun is seen") {
   CHECK_EQ(page->running(0), 11);
   CHECK_EQ(page->running(1), 12);
   CHECK_EQ(page->running(2), 0);
+  CHECK(page->running() == std::vector<std::uint64_t>{11, 12});
   worker.finish(1);
   CHECK_EQ(page->running(1), 0);
   CHECK(page->begun(12));
