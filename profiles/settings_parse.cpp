@@ -101,6 +101,12 @@ caf::expected<json> parse_json(const std::string& text,
     return make_error(pool_errc::invalid_settings,
                       "the settings are no JSON: "
                           + describe_syntax_error(text, error));
+  } catch (const json::out_of_range& error) {
+    // A number that no double can hold.
+    std::string what = error.what();
+    return make_error(pool_errc::invalid_settings,
+                      "the settings are no JSON: "
+                          + what.substr(what.find(']') + 2));
   }
 }
 

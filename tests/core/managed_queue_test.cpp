@@ -184,6 +184,14 @@ TEST_CASE("5 idle workers, then 3 busy ones, then one that is gone") {
   CHECK(now.busy == std::vector<worker_reference>{2, 3});
 }
 
+TEST_CASE("what is said twice changes nothing") {
+  managed_queue queue{{}};
+  fill(queue);
+  queue.worker_idle(3);
+  queue.request_waits({7, 30});
+  CHECK(assignments(queue) == pairs{{30, 2}, {31, 1}, {32, 3}});
+}
+
 TEST_CASE("what is gone is not given out") {
   managed_queue queue{{}};
   fill(queue);

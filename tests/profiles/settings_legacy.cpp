@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <random>
+
 using namespace charmer;
 using namespace std::chrono_literals;
 
@@ -181,4 +183,32 @@ TEST_CASE("a key that is written twice is told with its place") {
   CHECK(mistakes(text) == 3);
   says(refusal(R"({"adapter_module": "a:B", "pool_size": 1, "pool_size": 1})"),
        "\n  pool_size: found a key that is written twice");
+}
+
+TEST_CASE("no text makes the reader throw, however it is broken") {
+  const std::string whole = R"({"stop_timeout": "1s", "pool_size": 3,
+    "pool_config": {"env": {"A": "ü"}, "size": [1, {"b": null}, 2.5e3]},
+    "pools": [{"adapter": "a:B", "breaker": {"rate": 0.5, "rate": 1}}, []]})";
+  const std::string pieces = R"({}[]",:0-e.\ntf)";
+  std::mt19937 random{5};
+  for (int round = 0; round < 20'000; ++round) {
+    auto text = whole;
+    for (auto changes = 1 + random() % 3; changes > 0; --changes) {
+      auto at = random() % text.size();
+      auto piece = pieces[random() % pieces.size()];
+      switch (random() % 3) {
+        case 0:
+          text[at] = piece;
+          break;
+        case 1:
+          text.insert(at, 1, piece);
+          break;
+        case 2:
+          text.erase(at, 1 + random() % 20);
+      }
+    }
+    CAPTURE(text);
+    REQUIRE_NOTHROW(settings::from_json(text, "/etc/app"));
+  }
+  says(refusal(R"({"pools": [{"ttl": 1e999}]})"), "number overflow");
 }
