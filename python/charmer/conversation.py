@@ -60,6 +60,7 @@ class Conversation:
         self.sessions = Sessions(options.session_ttl, options.max_sessions)
         self.questions = Questions()
         self.streams: Dict[int, Stream] = {}
+        self.early: Dict[int, int] = {}  # credit for those not yet begun
         self.tasks: Dict[int, asyncio.Task[Any]] = {}
         self.loop: Optional[asyncio.AbstractEventLoop] = None
         # -- how it goes on
@@ -112,9 +113,7 @@ class Conversation:
         if kind == "cancel":
             self.cancel(body.id)
         elif kind == "credit":
-            stream = self.streams.get(body.id)
-            if stream is not None:
-                stream.grant(body.chunks)
+            self.credit(body.id, body.chunks)
         elif kind == "host_reply":
             self.questions.settle(body)
         elif kind == "ping":
@@ -125,6 +124,22 @@ class Conversation:
         with self.news:
             self.news.notify_all()
         return True
+
+    def credit(self, call: int, chunks: int) -> None:
+        """A stream may send more; one that has not begun may so later."""
+        with self.news:
+            stream = self.streams.get(call)
+            if stream is None:
+                self.early[call] = self.early.get(call, 0) + chunks
+                return
+        stream.grant(chunks)
+
+    def open_stream(self, stream: Stream) -> None:
+        """A stream begins, and is to be told of what comes for it."""
+        with self.news:
+            self.streams[stream.id] = stream
+            chunks = self.early.pop(stream.id, 0)
+        stream.grant(chunks)
 
     def cancel(self, call: int) -> None:
         """The host no longer wants it. It may run, wait here, or be over."""

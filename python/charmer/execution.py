@@ -127,7 +127,7 @@ class Executor:
         """Sends the chunks; returns the End."""
         conversation = self.conversation
         stream = Stream(now, self.encoder)
-        conversation.streams[stream.id] = stream
+        conversation.open_stream(stream)
         try:
             if command.awaits and not command.streams:
                 value = conversation.run(value, stream.id)

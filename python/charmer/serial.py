@@ -135,8 +135,9 @@ class Serial(Conversation):
         set_running(None)
         if self.backlog or self.closed or self.waiting:
             return self.from_backlog()
-        if self.cancels.told:
+        if self.cancels.told or self.early:
             self.cancels.told.clear()  # nothing runs, nothing waits
+            self.early.clear()
         if not self.turn.acquire(blocking=False):
             return self.from_backlog()
         self.idle = True

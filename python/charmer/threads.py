@@ -172,8 +172,9 @@ class Threads(Conversation):
         frame = executor.execute(work.call, work.received)
         id = work.call.id
         self.active.discard(id)
-        if self.cancels.told:
+        if self.cancels.told or self.early:
             self.cancels.forget(id)
+            self.early.pop(id, None)
         self.sender.send_frame(frame)
         if not self.gil and gil_enabled():
             self.tell_gil(work.call.command)
@@ -250,6 +251,12 @@ class Threads(Conversation):
             super().cancel(call)
             if call not in self.active:  # answered in this very moment
                 self.cancels.forget(call)
+
+    def credit(self, call: int, chunks: int) -> None:
+        if call in self.active:
+            super().credit(call, chunks)
+            if call not in self.active:
+                self.early.pop(call, None)
 
     def stop(self) -> None:
         self.stopping = True
