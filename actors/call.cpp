@@ -7,7 +7,7 @@ caf::duration response_limit(const caf::actor_system& sys,
                              const call_options& options) {
   constexpr timespan usual = std::chrono::seconds(60); // as request_timeout
   constexpr timespan travel = std::chrono::seconds(5);
-  if (pool.door().node() == sys.node() || options.timeout == infinite)
+  if (pool.actor().node() == sys.node() || options.timeout == infinite)
     return caf::duration{caf::infinite};
   auto total = options.timeout == timespan{0} ? usual : options.timeout;
   return caf::duration{

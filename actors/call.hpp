@@ -46,7 +46,7 @@ public:
   /// The outcome becomes `cancelled`, unless another was faster. What waits
   /// never runs; what runs is told, and its worker is replaced if it does not
   /// listen within cancel_grace.
-  void cancel() const { cast(pool_.door(), cancel_atom_v, id_); }
+  void cancel() const { cast(pool_.actor(), cancel_atom_v, id_); }
 
   const call_id& id() const noexcept { return id_; }
 
@@ -74,7 +74,7 @@ auto call(Self* self, const pool_handle& pool, std::string command,
   auto id = options.id;
   auto limit = detail::response_limit(self->system(), pool, options);
   auto response =
-      self->request(pool.door(), limit,
+      self->request(pool.actor(), limit,
                     invocation{std::move(command), std::move(args).take(),
                                std::move(options)});
   return pending_call<decltype(response)>{std::move(response), pool, id};

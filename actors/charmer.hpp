@@ -3,9 +3,14 @@
 #pragma once
 
 #include "charmer/actors/call.hpp"
+#include "charmer/actors/cast.hpp"
 #include "charmer/actors/config.hpp"
+#include "charmer/actors/lease.hpp"
 #include "charmer/actors/runtime.hpp"
+#include "charmer/actors/strategies.hpp"
+#include "charmer/actors/task.hpp"
 #include "charmer/profiles/errors.hpp"
+#include "charmer/profiles/native_profile.hpp"
 #include "charmer/profiles/settings.hpp"
 #include "charmer/supervision/event.hpp"
 #include "charmer/supervision/observe.hpp"

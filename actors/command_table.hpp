@@ -19,12 +19,18 @@ namespace charmer {
 class command_table {
 public:
   struct entry {
+    std::string name;
     service_estimate estimate;
     bool idempotent = false;
   };
 
   entry& operator[](std::uint32_t kind) { return entries_[kind]; }
   const entry& operator[](std::uint32_t kind) const { return entries_[kind]; }
+
+  /// Empty: nobody declared it.
+  const std::string& name_of(std::uint32_t kind) const {
+    return entries_[kind].name;
+  }
 
   /// 0: nobody declared it.
   std::uint32_t find(std::string_view name) const {
@@ -37,7 +43,7 @@ public:
     if (kind == 0) {
       kind = static_cast<std::uint32_t>(entries_.size());
       names_.emplace(name, kind);
-      entries_.emplace_back();
+      entries_.emplace_back().name = name;
     }
     entries_[kind].idempotent = idempotent;
   }

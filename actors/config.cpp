@@ -1,6 +1,7 @@
 #include "charmer/actors/config.hpp"
 
 #include "charmer/actors/messages.hpp"
+#include "charmer/actors/task.hpp"
 #include "charmer/supervision/messages.hpp"
 
 #include <caf/io/middleman.hpp>
@@ -18,6 +19,7 @@ void configure(caf::actor_system_config& cfg) {
         return describe(caf::error{
             code, caf::detail::error_factory<pool_errc>::category, context});
       });
+  register_tasks();
   cfg.set("scheduler.policy", caf::atom("sharing"));
   cfg.set("scheduler.max-throughput", std::size_t{200});
 }

@@ -1,8 +1,11 @@
 // What goes into the core of a pool, and what it asks for: plain values.
 #pragma once
 
+#include "charmer/actors/circuit_breaker.hpp"
+#include "charmer/actors/overrun_schedule.hpp"
 #include "charmer/actors/request_table.hpp"
 #include "charmer/profiles/pool_errc.hpp"
+#include "charmer/profiles/strategy.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -13,14 +16,31 @@
 
 namespace charmer {
 
-/// What bounds a pool; constant while it lives.
+/// What bounds a pool; constant while it lives, but for its size.
 struct core_limits {
+  std::uint32_t size = 0; ///< workers that are wanted
   std::uint64_t queue_size = 1000;
   std::uint64_t queue_bytes = 256ull << 20;
+  bool queue = true; ///< false: nothing waits for just any worker
+  bool lifo = false; ///< the newest waiting request goes first
+  /// How a worker is chosen for a request that does not say.
+  worker_strategy usual = available_worker;
   std::uint32_t poison_after = 3;
   /// Work that may lie in a worker's pipe behind what it runs. 0: none.
   std::chrono::nanoseconds prefetch{0};
   std::chrono::nanoseconds cancel_grace = std::chrono::milliseconds(500);
+  /// Workers that are started beyond `size` while requests wait.
+  std::uint32_t max_overflow = 0;
+  /// How long one of them is kept once it is idle.
+  std::chrono::nanoseconds overflow_retention{0};
+  overrun_schedule overruns;
+  breaker_limits breaker;
+  /// How many workers that were left behind are too many.
+  std::uint32_t max_abandoned = 4;
+  /// Collections of the application's say who is served by whom: the core only
+  /// carries out.
+  bool managed = false;
+  std::uint64_t seed = 0; ///< of random_worker
 };
 
 /// A request as it comes in.
@@ -37,6 +57,19 @@ struct submission {
   std::string_view command;
   /// What the request itself says; nothing: the command decides.
   std::optional<bool> idempotent;
+  worker_strategy how;
+  std::uint8_t priority = 1; ///< 0, 1 or 2: high, normal, low
+  /// The caller wants the worker itself, until it gives it back.
+  bool lease = false;
+  /// The caller holds a worker under this name, and that one is to run it.
+  request_key within;
+};
+
+/// How a worker answered.
+enum class verdict : std::uint8_t {
+  success,
+  failure, ///< counts for the breaker
+  refusal, ///< an error that says nothing about the pool's health
 };
 
 /// An outcome that is not a worker's answer.
@@ -46,10 +79,23 @@ struct settlement {
   pool_errc code = pool_errc::none;
   std::uint64_t serial = 0;
   bool begun = false;
+  bool errand = false; ///< it was for the holder of a lease
   std::uint32_t deaths = 0;
   std::string worker;
   std::uint64_t incarnation = 0;
   std::optional<Cause> why;
+};
+
+/// A request that has run for long.
+template <class Request, class Worker>
+struct overrun_notice {
+  std::uint64_t serial = 0;
+  Request what;
+  std::string worker;
+  std::uint64_t incarnation = 0;
+  Worker handle;
+  std::chrono::nanoseconds runtime{0};
+  overrun_alert alert = overrun_alert::overrun;
 };
 
 /// What has to be done once the core's lock is released.
@@ -57,6 +103,7 @@ template <class Traits>
 struct core_effects {
   using request = typename Traits::request;
   using worker = typename Traits::worker;
+  using cause = typename Traits::cause;
 
   struct assignment {
     worker to;
@@ -70,14 +117,28 @@ struct core_effects {
     std::uint64_t lease;
   };
 
+  /// A caller was given a worker by hand.
+  struct grant {
+    request who;
+    worker handle;
+    std::string worker_name;
+    std::uint64_t incarnation;
+    std::chrono::steady_clock::time_point until;
+  };
+
   std::vector<assignment> assignments;
-  std::vector<settlement<request, typename Traits::cause>> settlements;
+  std::vector<grant> grants;
+  std::vector<settlement<request, cause>> settlements;
   std::vector<cancellation> cancellations;
+  std::vector<overrun_notice<request, worker>> overruns;
   std::vector<worker> expulsions; ///< end them, they do not listen
+  std::vector<worker> dismissals; ///< they wanted to end and have nothing left
   caller_key watch = nullptr;     ///< tell `caller_died` when it ends
   /// Call `expire` then.
   std::optional<std::chrono::steady_clock::time_point> tick_at;
-  bool wake = false; ///< call `dispatch` from elsewhere
+  bool wake = false;       ///< call `dispatch` and `decide` from elsewhere
+  bool administer = false; ///< look at `vacancies` and `leftovers`
+  breaker_change circuit = breaker_change::none;
 };
 
 } // namespace charmer

@@ -10,6 +10,10 @@ time_point deadline_after(time_point now, timespan span) {
   return span >= time_point::max() - now ? time_point::max() : now + span;
 }
 
+request_key key_of(const call_id& x) {
+  return {x.origin, x.number};
+}
+
 void apply(const call_options& options, const pool_settings& settings,
            time_point now, core_type::submission& x) {
   // 0 says nothing; a span below 0 has run out on its way here.
@@ -21,7 +25,36 @@ void apply(const call_options& options, const pool_settings& settings,
   x.queue_deadline = deadline_after(now, queued);
   if (options.idempotent != idempotence::unsaid)
     x.idempotent = options.idempotent == idempotence::yes;
-  x.key = request_key{options.id.origin, options.id.number};
+  x.key = key_of(options.id);
+  x.within = key_of(options.within);
+  x.how = options.strategy;
+  x.priority = static_cast<std::uint8_t>(options.priority);
+}
+
+// What a request carries; `content` keeps the views of `x` valid.
+void fill(core_type::submission& x, const caf::message& content,
+          const pool_settings& settings, time_point now) {
+  if (content.match_elements<invocation>()) {
+    auto& inv = content.get_as<invocation>(0);
+    x.command = inv.command;
+    x.bytes = inv.command.size() + inv.arguments.data.size();
+    apply(inv.options, settings, now, x);
+  } else {
+    apply(call_options{}, settings, now, x);
+  }
+}
+
+// What the breaker is to think of an answer.
+verdict verdict_on(const caf::message& answer, const pool_settings& settings) {
+  if (!answer.match_elements<caf::error>())
+    return verdict::success;
+  if (!settings.breaker.enabled)
+    return verdict::failure;
+  // An error of the application's own is what an exception is in Python.
+  auto code = code_of(answer.get_as<caf::error>(0))
+                  .value_or(pool_errc::python_exception);
+  return limits_of(settings.breaker).counts(code) ? verdict::failure
+                                                  : verdict::refusal;
 }
 
 void respond(caf::mailbox_element& what, caf::message content,
@@ -68,6 +101,7 @@ void door::take_answer(caf::mailbox_element& what,
   auto from = what.sender;
   auto content = what.move_content_to_message();
   auto is_error = content.match_elements<caf::error>();
+  auto how = verdict_on(content, *ctx_->settings);
   auto now = ctx_->now();
   pool_context::effects out;
   if (is_error && !from
@@ -78,10 +112,12 @@ void door::take_answer(caf::mailbox_element& what,
     std::optional<timespan> measured;
     if (content.match_elements<reply>())
       measured = content.get_as<reply>(0).elapsed;
-    auto who = ctx_->core.finish(lease, !is_error, measured, now, out);
+    auto who = ctx_->core.finish(lease, how, measured, now, out);
     if (who && who->caller && who->id.is_request())
       who->caller->enqueue(std::move(from), who->id.response_id(),
                            std::move(content), context);
+    else if (who && is_error)
+      ctx_->tell_failed(content.get_as<caf::error>(0));
   }
   ctx_->carry_out(out, context, nullptr);
 }
@@ -91,18 +127,14 @@ void door::take_request(caf::mailbox_element& what,
   auto now = ctx_->now();
   auto content = what.move_content_to_message();
   core_type::submission x;
-  if (content.match_elements<invocation>()) {
-    // The message is shared with the submission, so the view stays valid.
-    auto& inv = content.get_as<invocation>(0);
-    x.command = inv.command;
-    x.bytes = inv.command.size() + inv.arguments.data.size();
-    apply(inv.options, *ctx_->settings, now, x);
-  } else if (content.match_elements<call_options, caf::message>()) {
-    apply(content.get_as<call_options>(0), *ctx_->settings, now, x);
+  if (content.match_elements<call_options, caf::message>()) {
+    auto options = content.get_as<call_options>(0);
     auto inner = content.get_as<caf::message>(1);
     content = std::move(inner);
+    fill(x, content, *ctx_->settings, now);
+    apply(options, *ctx_->settings, now, x);
   } else {
-    apply(call_options{}, *ctx_->settings, now, x);
+    fill(x, content, *ctx_->settings, now);
   }
   // Nobody is monitored for the sake of a message that wants no answer.
   if (what.sender && what.mid.is_request())
@@ -123,6 +155,26 @@ bool door::take_query(caf::mailbox_element& what,
     auto found = ctx_->core.cancel({id.origin, id.number}, ctx_->now(), out);
     ctx_->carry_out(out, context, nullptr);
     respond(what, caf::make_message(found), ctx_, context);
+  } else if (content.match_elements<cast_atom, call_options, caf::message>()) {
+    take_cast(what, context);
+  } else if (content.match_elements<broadcast_atom, call_options,
+                                    caf::message>()) {
+    auto count = broadcast(content.get_as<call_options>(1),
+                           content.get_as<caf::message>(2), context);
+    respond(what, caf::make_message(count), ctx_, context);
+  } else if (content.match_elements<checkout_atom, call_options>()) {
+    take_checkout(what, context);
+  } else if (content.match_elements<checkin_atom, call_id>()) {
+    pool_context::effects out;
+    auto done = ctx_->core.give_back(key_of(content.get_as<call_id>(1)),
+                                     what.sender.get(), ctx_->now(), out);
+    ctx_->carry_out(out, context, nullptr);
+    respond(what, caf::make_message(done), ctx_, context);
+  } else if (content.match_elements<members_atom>()) {
+    respond(what, caf::make_message(ctx_->members()), ctx_, context);
+  } else if (content.match_elements<resize_atom, std::uint32_t>()) {
+    auto size = content.get_as<std::uint32_t>(1);
+    respond(what, caf::make_message(ctx_->resize(size)), ctx_, context);
   } else if (content.match_elements<stats_atom>()) {
     respond(what, caf::make_message(ctx_->stats()), ctx_, context);
   } else if (content.match_elements<status_atom>()) {
@@ -131,6 +183,65 @@ bool door::take_query(caf::mailbox_element& what,
     return false;
   }
   return true;
+}
+
+// Answers once the request is taken, or why it is not; what becomes of it later
+// nobody waits for.
+void door::take_cast(caf::mailbox_element& what, caf::execution_unit* context) {
+  auto& content = what.content();
+  auto now = ctx_->now();
+  auto inner = content.get_as<caf::message>(2);
+  core_type::submission x;
+  fill(x, inner, *ctx_->settings, now);
+  apply(content.get_as<call_options>(1), *ctx_->settings, now, x);
+  x.what = {nullptr, caf::message_id{}, inner};
+  pool_context::effects out;
+  auto refused = ctx_->core.submit(std::move(x), now, out) != pool_errc::none;
+  auto outcome = refused
+                     ? caf::make_message(ctx_->error_of(out.settlements.back()))
+                     : caf::message{};
+  ctx_->carry_out(out, context, nullptr);
+  respond(what, std::move(outcome), ctx_, context);
+}
+
+// The caller gets the worker, and keeps it until it gives it back.
+void door::take_checkout(caf::mailbox_element& what,
+                         caf::execution_unit* context) {
+  if (!what.sender || !what.mid.is_request())
+    return; // nobody could give it back
+  auto options = what.content().get_as<call_options>(1);
+  auto now = ctx_->now();
+  if (options.timeout == timespan{0})
+    options.timeout = infinite;
+  core_type::submission x;
+  apply(options, *ctx_->settings, now, x);
+  x.lease = true;
+  x.caller = what.sender->get();
+  auto caller = what.sender;
+  x.what = {what.sender, what.mid, caf::message{}};
+  pool_context::effects out;
+  ctx_->core.submit(std::move(x), now, out);
+  ctx_->carry_out(out, context, caller);
+}
+
+// To every ready worker, before whatever waits for it.
+std::uint64_t door::broadcast(const call_options& options,
+                              const caf::message& content,
+                              caf::execution_unit* context) {
+  auto now = ctx_->now();
+  std::uint64_t result = 0;
+  for (auto& member : ctx_->core.members()) {
+    core_type::submission x;
+    fill(x, content, *ctx_->settings, now);
+    apply(options, *ctx_->settings, now, x);
+    x.how = {choice::this_worker, member.incarnation};
+    x.what = {nullptr, caf::message_id{}, content};
+    pool_context::effects out;
+    if (ctx_->core.submit(std::move(x), now, out) == pool_errc::none)
+      ++result;
+    ctx_->carry_out(out, context, nullptr);
+  }
+  return result;
 }
 
 caf::actor make_door(const pool_context_ptr& ctx) {

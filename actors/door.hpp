@@ -27,6 +27,11 @@ private:
   void take_answer(caf::mailbox_element& what, caf::execution_unit* context);
   void take_request(caf::mailbox_element& what, caf::execution_unit* context);
   bool take_query(caf::mailbox_element& what, caf::execution_unit* context);
+  void take_cast(caf::mailbox_element& what, caf::execution_unit* context);
+  void take_checkout(caf::mailbox_element& what, caf::execution_unit* context);
+  std::uint64_t broadcast(const call_options& options,
+                          const caf::message& content,
+                          caf::execution_unit* context);
 
   pool_context_ptr ctx_;
 };

@@ -3,7 +3,6 @@
 #include "charmer/actors/worker.hpp"
 #include "charmer/supervision/messages.hpp"
 
-#include <algorithm>
 #include <random>
 
 namespace charmer {
@@ -53,12 +52,19 @@ void not_started(self_ptr self, const pool_context_ptr& ctx,
     ctx->degrade(cause ? cause : why);
 }
 
+// A supervisor that does not answer ends or is being restarted itself.
+timespan answer_limit(const pool_context_ptr& ctx, timespan work) {
+  return work + ctx->settings->worker_shutdown + std::chrono::seconds(30);
+}
+
 void start_one(self_ptr self, const pool_context_ptr& ctx,
-               const caf::actor& supervisor, const std::string& id) {
+               const caf::actor& supervisor,
+               const pool_context::core_type::vacancy& place) {
+  auto id = place.worker;
   state_of(self).starting.insert(id);
-  // The start has a limit of its own; this one is for a supervisor that ends.
-  auto limit = ctx->settings->start_timeout + std::chrono::seconds(30);
-  self->request(supervisor, limit, start_child_atom_v, worker_child(ctx, id))
+  // The start has a limit of its own.
+  self->request(supervisor, answer_limit(ctx, ctx->settings->start_timeout),
+                start_child_atom_v, worker_child(ctx, place))
       .then([=](const caf::actor&) { started_one(self, ctx, id); },
             [=](const caf::error& why) { not_started(self, ctx, id, why); });
 }
@@ -69,15 +75,46 @@ void fill(self_ptr self, const pool_context_ptr& ctx) {
   if (!supervisor)
     return; // its start wakes us again
   auto& st = state_of(self);
-  auto present = ctx->core.worker_names();
-  for (std::uint32_t i = 1; i <= ctx->settings->size; ++i) {
-    if (st.starting.size() >= ctx->settings->start_batch)
+  auto batch = ctx->settings->start_batch;
+  for (auto& place : ctx->core.vacancies(batch + st.stopping.size())) {
+    if (st.starting.size() >= batch)
       return;
-    auto id = worker_name(i);
-    if (st.starting.count(id) == 0
-        && std::find(present.begin(), present.end(), id) == present.end())
-      start_one(self, ctx, supervisor, id);
+    if (st.starting.count(place.worker) == 0
+        && st.stopping.count(place.worker) == 0)
+      start_one(self, ctx, supervisor, place);
   }
+}
+
+// Ends a worker for good: its supervisor is to forget it, too.
+void stop_one(self_ptr self, const pool_context_ptr& ctx,
+              const caf::actor& supervisor, const std::string& id) {
+  state_of(self).stopping.insert(id);
+  auto limit = answer_limit(ctx, std::chrono::seconds(0));
+  auto done = [=] {
+    state_of(self).stopping.erase(id);
+    fill(self, ctx); // it may be wanted again by now
+  };
+  self->request(supervisor, limit, terminate_child_atom_v, id)
+      .then(
+          [=] {
+            self->request(supervisor, limit, delete_child_atom_v, id)
+                .then(done, [=](const caf::error&) { done(); });
+          },
+          [=](const caf::error&) { done(); });
+}
+
+void stop_leftovers(self_ptr self, const pool_context_ptr& ctx) {
+  auto supervisor = ctx->part(pool_part::worker_supervisor);
+  if (!supervisor)
+    return;
+  for (auto& id : ctx->core.leftovers())
+    if (state_of(self).stopping.count(id) == 0)
+      stop_one(self, ctx, supervisor, id);
+}
+
+void look(self_ptr self, const pool_context_ptr& ctx) {
+  stop_leftovers(self, ctx);
+  fill(self, ctx);
 }
 
 } // namespace
@@ -90,10 +127,10 @@ caf::behavior pool(self_ptr self, pool_context_ptr ctx) {
   ctx->enter(pool_part::pool, self);
   self->send(self, look_atom_v);
   return {
-      [=](look_atom) { fill(self, ctx); },
+      [=](look_atom) { look(self, ctx); },
       [=](tick_atom, std::uint64_t number) {
         if (number == state_of(self).retry_number)
-          fill(self, ctx);
+          look(self, ctx);
       },
   };
 }

@@ -1,13 +1,15 @@
 #include "charmer/actors/pool_context.hpp"
 
+#include "charmer/actors/resize_plan.hpp"
+
+#include <algorithm>
 #include <chrono>
+#include <random>
 #include <thread>
 
 namespace charmer {
 
 namespace {
-
-constexpr auto pool_errors = caf::detail::error_factory<pool_errc>::category;
 
 core_limits limits_of(const pool_settings& x) {
   core_limits result;
@@ -16,7 +18,22 @@ core_limits limits_of(const pool_settings& x) {
   result.poison_after = x.poison_after;
   result.prefetch = x.prefetch;
   result.cancel_grace = x.cancel_grace;
+  result.size = x.size;
+  result.queue = x.queue != queue_order::off;
+  result.lifo = x.queue == queue_order::lifo;
+  result.usual = strategy_named(x.default_strategy);
+  result.max_overflow = x.max_overflow;
+  result.overflow_retention = x.overflow_retention;
+  if (x.overrun_warning != infinite)
+    result.overruns = {x.overrun_warning, x.max_overrun_warnings};
+  result.breaker = charmer::limits_of(x.breaker);
+  result.max_abandoned = x.max_abandoned;
+  result.seed = std::random_device{}();
   return result;
+}
+
+duration_stats duration_stats_of(const span_sum& x) {
+  return {x.count, x.total, x.longest};
 }
 
 } // namespace
@@ -51,6 +68,8 @@ void pool_context::carry_out(effects& out, caf::execution_unit* context,
     if (!more.settlements.empty() || more.wake)
       carry_out(more, context, nullptr);
   }
+  for (auto& x : out.grants)
+    grant(x, context);
   for (auto& x : out.settlements)
     answer(x, context);
   for (auto& x : out.cancellations)
@@ -59,6 +78,15 @@ void pool_context::carry_out(effects& out, caf::execution_unit* context,
   for (auto& x : out.expulsions)
     x->enqueue(nullptr, caf::message_id{0}, caf::make_message(expel_atom_v),
                context);
+  for (auto& x : out.dismissals)
+    x->enqueue(nullptr, caf::message_id{0}, caf::make_message(dismiss_atom_v),
+               context);
+  for (auto& x : out.overruns)
+    tell_overrun(x);
+  if (out.circuit != breaker_change::none)
+    tell_circuit(out.circuit);
+  if (out.administer)
+    wake(pool_part::pool, look_atom_v);
   if (out.tick_at)
     wake(pool_part::task_monitor, arm_atom_v,
          timespan{out.tick_at->time_since_epoch()});
@@ -68,9 +96,24 @@ void pool_context::carry_out(effects& out, caf::execution_unit* context,
 
 void pool_context::answer(core_type::settlement& x,
                           caf::execution_unit* context) {
+  auto why = error_of(x);
   if (x.who.caller && x.who.id.is_request())
     x.who.caller->enqueue(door(), x.who.id.response_id(),
-                          caf::make_message(error_of(x)), context);
+                          caf::make_message(std::move(why)), context);
+  else
+    tell_failed(why);
+}
+
+void pool_context::grant(effects::grant& x, caf::execution_unit* context) {
+  auto t = now();
+  auto left = x.until == time_point::max() ? infinite
+              : x.until > t                ? timespan{x.until - t}
+                                           : timespan{0};
+  if (x.who.caller && x.who.id.is_request())
+    x.who.caller->enqueue(
+        door(), x.who.id.response_id(),
+        caf::make_message(granted{x.worker_name, x.incarnation, left}),
+        context);
 }
 
 caf::error pool_context::error_of(const core_type::settlement& x) const {
@@ -103,6 +146,18 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
     case pool_errc::cancelled:
       f.text = x.begun ? "cancelled while it ran" : "cancelled before it ran";
       break;
+    case pool_errc::circuit_open:
+      f.text = "the breaker is open because too many requests failed; it tries "
+               "again after its cooldown";
+      break;
+    case pool_errc::no_available_worker:
+      f.text = x.errand ? "the lease of the worker has ended"
+                        : "the strategy found no worker that can be had now";
+      break;
+    case pool_errc::unsupported:
+      f.text = "the pool has no queue (\"queue\": \"off\"), and this strategy "
+               "needs one";
+      break;
     case pool_errc::poisoned:
       f.text = std::to_string(x.deaths)
                + " workers died of this request, the last one" + why;
@@ -112,8 +167,8 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
       break;
     default:
       // A worker that broke the protocol says so itself.
-      if (x.why && x.why->category() == pool_errors)
-        return make_error(static_cast<pool_errc>(x.why->code()), std::move(f));
+      if (x.code == pool_errc::worker_died && x.begun && x.why)
+        return make_error(code_of(*x.why).value_or(x.code), std::move(f));
       break;
   }
   return make_error(x.code, std::move(f));
@@ -201,8 +256,8 @@ void pool_context::tell(std::string name, severity level, std::string text,
 }
 
 void pool_context::degrade(const caf::error& why) {
-  auto fresh =
-      with_core(nullptr, [&](effects& out) { return core.degrade(why, out); });
+  auto fresh = with_core(
+      nullptr, [&](effects& out) { return core.degrade(why, now(), out); });
   if (fresh)
     tell("charmer.pool.degraded", severity::error,
          describe(core.last_error().value_or(why)));
@@ -212,31 +267,117 @@ void pool_context::close() {
   with_core(nullptr, [&](effects& out) { core.close(now(), out); });
 }
 
+void pool_context::tell_failed(const caf::error& why) {
+  tell("charmer.request.failed", severity::warning,
+       "a request that nobody waits for: " + describe(why),
+       {{"reason", to_string(code_of(why).value_or(pool_errc::none))}});
+}
+
+void pool_context::tell_overrun(
+    const overrun_notice<caf_request, caf::strong_actor_ptr>& x) {
+  auto limit = x.alert == overrun_alert::max_overrun_limit;
+  event e;
+  e.name = "charmer.worker.overrun";
+  e.level = severity::warning;
+  e.path = path + "/workers";
+  e.child = x.worker;
+  e.set("alert", limit ? "max_overrun_limit" : "overrun");
+  e.set("pool", settings->name);
+  e.set("worker", x.worker);
+  e.set("incarnation", x.incarnation);
+  e.set("request", x.serial);
+  auto task = x.what.content.match_elements<invocation>()
+                  ? x.what.content.get_as<invocation>(0).command
+                  : std::string{};
+  e.set("task", task);
+  auto runtime = std::chrono::duration<double>(x.runtime).count();
+  e.set("runtime_seconds", runtime);
+  e.text = x.worker + " has run " + (task.empty() ? "a request" : task)
+           + " for " + std::to_string(runtime) + " s"
+           + (limit ? " and is replaced" : "");
+  events->notify(std::move(e));
+}
+
+void pool_context::tell_circuit(breaker_change x) {
+  if (x == breaker_change::opened)
+    tell("charmer.breaker.opened", severity::error,
+         "too many requests failed; new ones are refused");
+  else
+    tell("charmer.breaker.closed", severity::info,
+         "a request succeeded; new ones are taken again");
+}
+
+resized pool_context::resize(std::uint32_t size) {
+  auto lowest = settings->max_overflow == 0 ? std::max(settings->min_size, 1u)
+                                            : settings->min_size;
+  auto plan = plan_size(size, lowest, settings->max_size);
+  resized result{core.size(), plan.size, std::move(plan.not_done)};
+  with_core(nullptr,
+            [&](effects& out) { core.resize(result.after, now(), out); });
+  if (result.after != result.before)
+    tell("charmer.pool.resized", severity::info,
+         "from " + std::to_string(result.before) + " to "
+             + std::to_string(result.after) + " workers");
+  return result;
+}
+
+std::vector<pool_member> pool_context::members() const {
+  std::vector<pool_member> result;
+  for (auto& x : core.members())
+    result.push_back(
+        {x.name, x.incarnation, caf::actor_cast<caf::actor>(x.handle)});
+  return result;
+}
+
 pool_stats pool_context::stats() const {
-  auto snapshot = core.snapshot();
+  auto snapshot = core.snapshot(now());
   pool_stats result;
   result.pool = settings->name;
-  result.size = settings->size;
+  result.supervisor = path;
+  result.size = snapshot.size;
+  result.overflow = snapshot.overflow;
+  result.abandoned = snapshot.abandoned;
+  result.next_worker = snapshot.next_worker;
   result.degraded = snapshot.degraded;
   result.draining = snapshot.draining;
+  result.circuit_open = snapshot.circuit_open;
+  result.waited = duration_stats_of(snapshot.waited);
+  result.busy = duration_stats_of(snapshot.busy);
   result.waiting_bytes = snapshot.waiting_bytes;
   result.counts = snapshot.counts;
-  auto t = now();
   for (auto& w : snapshot.workers)
-    result.workers.push_back({std::move(w.worker), w.incarnation, w.state,
-                              w.running, w.ahead, w.requests,
-                              w.state == worker_state::starting
-                                  ? timespan{0}
-                                  : timespan{t - w.since}});
+    result.workers.push_back(stats_of(std::move(w)));
+  return result;
+}
+
+worker_stats pool_context::stats_of(worker_snapshot x) const {
+  worker_stats result;
+  result.worker = std::move(x.worker);
+  result.incarnation = x.incarnation;
+  result.state = x.state;
+  result.running = x.running;
+  result.ahead = x.ahead;
+  result.line = x.line;
+  result.requests = x.requests;
+  if (x.state != worker_state::starting)
+    result.uptime = timespan{now() - x.since};
+  result.overflow = x.overflow;
+  result.held = x.held;
+  result.task = std::move(x.task);
+  result.runtime = x.running_for;
+  if (auto known = info(x.incarnation))
+    result.memory = profile->get_memory(*known);
   return result;
 }
 
 pool_status pool_context::status() const {
-  auto snapshot = core.snapshot();
+  auto snapshot = core.snapshot(now());
   pool_status result;
   for (auto& w : snapshot.workers)
     if (w.state == worker_state::ready)
       ++(w.running == 0 ? result.idle_workers : result.busy_workers);
+  result.overflow_workers = snapshot.overflow;
+  result.circuit_open = snapshot.circuit_open;
   auto& c = snapshot.counts;
   result.queued_tasks = c.waiting;
   result.total_tasks_executed = c.replied + c.failed;

@@ -126,6 +126,12 @@ public:
   void tell(std::string name, severity level, std::string text,
             std::map<std::string, std::string> details = {});
 
+  /// An outcome as its caller gets to see it.
+  caf::error error_of(const core_type::settlement& x) const;
+
+  /// A request that nobody waits for has failed: its error would be lost.
+  void tell_failed(const caf::error& why);
+
   /// A worker or its start went wrong for good: answers everybody with
   /// `pool_degraded` until a worker is ready.
   void degrade(const caf::error& why);
@@ -133,13 +139,22 @@ public:
   /// Answers what is left with `shutting_down`; no worker lives any more.
   void close();
 
+  /// Changes how many workers are wanted, within min_size and max_size.
+  resized resize(std::uint32_t size);
+
+  std::vector<pool_member> members() const;
+
   pool_stats stats() const;
   pool_status status() const;
 
 private:
   void answer(core_type::settlement& x, caf::execution_unit* context);
+  void grant(effects::grant& x, caf::execution_unit* context);
+  void
+  tell_overrun(const overrun_notice<caf_request, caf::strong_actor_ptr>& x);
+  void tell_circuit(breaker_change x);
 
-  caf::error error_of(const core_type::settlement& x) const;
+  worker_stats stats_of(worker_snapshot x) const;
 
   void watch(const caf::strong_actor_ptr& caller);
 

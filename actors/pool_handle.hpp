@@ -1,11 +1,26 @@
 // What an application holds of a pool.
 //
-// The handle stays valid whatever happens to the actors of the pool; once the
+// A handle stays valid whatever happens to the actors of the pool; once the
 // pool was stopped every request gets `shutting_down`.
 //
-// Threading: a value; copies may be used from any thread.
+// Messages: the workers of a native pool get whatever is sent to `actor()`, and
+// answer it as if they had been asked themselves. Messages carry no key,
+// deadline or strategy: the pool's defaults hold for them, and `with` gives a
+// handle with others. `pool_of` is a handle that is typed as the workers are,
+// so that the compiler checks what is sent.
+//
+// Threading: values; copies may be used from any thread.
+//
+//   auto pool = *app->pool("sums");
+//   self->request(pool.actor(), 5s, 1, 2).receive([](int x) { … }, …);
+//   auto mine = pool.with({.strategy = charmer::hash_worker("customer 7")});
+//   self->request(mine.actor(), 5s, 1, 2).receive(…);
+//
+//   charmer::pool_of<adder_actor> sums = *app->pool_of<adder_actor>("sums");
+//   self->request(sums.actor(), 5s, 1, 2).receive([](int x) { … }, …);
 #pragma once
 
+#include "charmer/profiles/messages.hpp"
 #include "charmer/supervision/caf.hpp"
 
 #include <string>
@@ -25,13 +40,46 @@ public:
   const std::string& name() const noexcept { return name_; }
 
   /// The pool's address: takes requests from actors of this and other nodes.
-  const caf::actor& door() const noexcept { return door_; }
+  const caf::actor& actor() const noexcept { return door_; }
+
+  /// The same pool, for requests that are to be treated so. What a request says
+  /// itself wins.
+  pool_handle with(call_options defaults) const;
 
   explicit operator bool() const noexcept { return static_cast<bool>(door_); }
 
 private:
   std::string name_;
   caf::actor door_;
+};
+
+/// A handle typed as the workers are. See runtime::pool_of.
+template <class Worker>
+class pool_of {
+public:
+  pool_of() = default;
+
+  /// REQUIRES: the workers of the pool accept what `Worker` does.
+  explicit pool_of(pool_handle untyped)
+      : untyped_(std::move(untyped)),
+        actor_(caf::actor_cast<Worker>(untyped_.actor())) {
+    // nop
+  }
+
+  const std::string& name() const noexcept { return untyped_.name(); }
+
+  const Worker& actor() const noexcept { return actor_; }
+
+  pool_of with(call_options defaults) const {
+    return pool_of{untyped_.with(std::move(defaults))};
+  }
+
+  /// For everything that is not a message to a worker: statistics, leases.
+  const pool_handle& untyped() const noexcept { return untyped_; }
+
+private:
+  pool_handle untyped_;
+  Worker actor_;
 };
 
 } // namespace charmer

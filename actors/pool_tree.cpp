@@ -10,10 +10,6 @@ namespace charmer {
 
 namespace {
 
-// The pool's own parts fail only by being killed; a pool that loses them again
-// and again is still better than none.
-constexpr restart_intensity wide{1000, std::chrono::seconds(60)};
-
 template <class Behavior>
 child_spec part_child(std::string id, Behavior behavior,
                       const pool_context_ptr& ctx) {
@@ -36,9 +32,16 @@ void watch_exhaustion(const caf::actor& supervisor,
   });
 }
 
+strategy strategy_of(const pool_settings& x) {
+  return x.strategy == "one_for_all"    ? strategy::one_for_all
+         : x.strategy == "rest_for_one" ? strategy::rest_for_one
+                                        : strategy::one_for_one;
+}
+
 child_spec workers_child(const pool_context_ptr& ctx) {
   auto& settings = *ctx->settings;
   supervisor_spec spec;
+  spec.strategy = strategy_of(settings);
   spec.intensity = {settings.intensity, settings.period};
   spec.events = ctx->events;
   auto result = supervisor_child("workers", std::move(spec));
@@ -75,9 +78,18 @@ void watch_stop(const caf::actor& supervisor, const pool_context_ptr& ctx) {
   });
 }
 
+// pool_sup_shutdown comes on top of what the workers may take.
+shutdown stop_of(const pool_settings& x) {
+  auto own = x.pool_sup_shutdown;
+  if (own.kills_at_once() || own.waits_forever())
+    return own;
+  return shutdown::after(own.limit() + x.worker_shutdown);
+}
+
 child_spec tree_of(const pool_context_ptr& ctx, std::vector<child_spec> more) {
   supervisor_spec spec;
-  spec.intensity = wide;
+  spec.intensity = {ctx->settings->pool_sup_intensity,
+                    ctx->settings->pool_sup_period};
   spec.events = ctx->events;
   spec.children = {
       part_child("task_monitor", task_monitor, ctx),
@@ -100,8 +112,7 @@ child_spec tree_of(const pool_context_ptr& ctx, std::vector<child_spec> more) {
       watch_stop(child->handle, ctx);
     return child;
   };
-  result.stop = shutdown::after(ctx->settings->worker_shutdown
-                                + std::chrono::seconds(10));
+  result.stop = stop_of(*ctx->settings);
   if (!escalates) {
     // A pool never takes another one, or the application, along.
     result.intensity = restart_intensity::unlimited();

@@ -1,29 +1,105 @@
 #include "charmer/actors/queue_manager.hpp"
 
+#include "charmer/actors/strategies.hpp"
+
+#include <algorithm>
+#include <exception>
+
 namespace charmer {
 
 namespace {
 
+using self_ptr = caf::stateful_actor<queue_manager_state>*;
+using core_type = pool_context::core_type;
+
 // So many requests are handed out before other actors get their turn.
 constexpr std::size_t burst = 64;
 
-void dispatch(caf::stateful_actor<queue_manager_state>* self,
-              const pool_context_ptr& ctx) {
-  auto more = ctx->with_core(self->context(), [&](auto& out) {
+bool dispatch(self_ptr self, const pool_context_ptr& ctx) {
+  return ctx->with_core(self->context(), [&](auto& out) {
     return ctx->core.dispatch(burst, ctx->now(), out);
   });
-  if (more)
+}
+
+// -- the application's strategies ---------------------------------------------
+
+void see_members(queue_manager_state& st, const pool_context_ptr& ctx) {
+  auto membership = ctx->core.membership();
+  if (st.membership == membership)
+    return;
+  st.membership = membership;
+  st.workers.clear();
+  st.incarnations.clear();
+  for (auto& x : ctx->core.members()) {
+    st.workers.push_back(caf::actor_cast<caf::actor>(x.handle));
+    st.incarnations.push_back(x.incarnation);
+  }
+}
+
+void tell_failure(const pool_context_ptr& ctx, const std::string& why) {
+  ctx->tell("charmer.strategy.failed", severity::error,
+            why + "; the request waits for any available worker");
+}
+
+// The incarnation that the application chose; 0: its function failed; nothing:
+// it chose none.
+std::optional<std::uint64_t> choose(const queue_manager_state& st,
+                                    const pool_context_ptr& ctx,
+                                    std::uint64_t function) {
+  auto f = find_strategy(function);
+  if (!f) {
+    tell_failure(ctx, "a request names a strategy that nobody registered");
+    return 0;
+  }
+  caf::actor chosen;
+  try {
+    chosen = f(ctx->settings->name, st.workers);
+  } catch (const std::exception& e) {
+    tell_failure(ctx, std::string{"a strategy threw: "} + e.what());
+    return 0;
+  } catch (...) {
+    tell_failure(ctx, "a strategy threw what is no std::exception");
+    return 0;
+  }
+  auto i = std::find(st.workers.begin(), st.workers.end(), chosen);
+  if (!chosen || i == st.workers.end())
+    return std::nullopt;
+  return st.incarnations[static_cast<std::size_t>(i - st.workers.begin())];
+}
+
+bool decide(self_ptr self, const pool_context_ptr& ctx) {
+  auto open = ctx->core.undecided(burst);
+  if (open.empty())
+    return false;
+  auto& st = state_of(self);
+  see_members(st, ctx);
+  // While nobody is ready, they wait for the first that is.
+  for (auto& x : open) {
+    auto chosen = st.workers.empty() ? 0 : choose(st, ctx, x.function);
+    ctx->with_core(self->context(), [&](auto& out) {
+      if (chosen)
+        ctx->core.decide(x.reference, *chosen, ctx->now(), out);
+      else
+        ctx->core.decline(x.reference, ctx->now(), out);
+    });
+  }
+  return open.size() == burst;
+}
+
+void look(self_ptr self, const pool_context_ptr& ctx) {
+  auto undecided = decide(self, ctx);
+  auto queued = dispatch(self, ctx);
+  if (undecided || queued)
     self->send(self, look_atom_v);
 }
 
 } // namespace
 
-caf::behavior queue_manager(caf::stateful_actor<queue_manager_state>* self,
-                            pool_context_ptr ctx) {
+caf::behavior queue_manager(self_ptr self, pool_context_ptr ctx) {
   self->set_default_handler(caf::drop);
   ctx->enter(pool_part::queue_manager, self);
   self->send(self, look_atom_v);
-  return {[=](look_atom) { dispatch(self, ctx); }};
+  return {[=](look_atom) { look(self, ctx); }};
 }
 
 } // namespace charmer

@@ -8,6 +8,8 @@
 // Threading: none of its own; part of the pool core, under its lock.
 #pragma once
 
+#include "charmer/profiles/strategy.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -39,6 +41,24 @@ enum class stage : std::uint8_t {
   cancelling, ///< has its outcome, but its worker has not let go of it
 };
 
+/// Where a waiting request waits.
+enum class place : std::uint8_t {
+  nowhere,
+  central,   ///< in the pool's queue
+  seat,      ///< in the line of one worker
+  order,     ///< for the one that sits there now, before everything else
+  key,       ///< behind another one of the same key
+  desk,      ///< behind another one of the same lease by hand
+  undecided, ///< the application's strategy has not chosen yet
+};
+
+/// What a request is to the worker that it is given to.
+enum class purpose : std::uint8_t {
+  task,   ///< the worker runs it
+  lease,  ///< its caller holds the worker until it gives it back
+  errand, ///< the worker runs it for the holder of a lease
+};
+
 template <class Request>
 struct request_record {
   using time_point = std::chrono::steady_clock::time_point;
@@ -56,8 +76,18 @@ struct request_record {
   std::uint32_t worker = no_index;
   std::uint32_t deaths = 0; ///< workers that died of it
   stage state = stage::free;
-  bool sent = false; ///< is in its worker's mailbox
+  place where = place::nowhere;
+  purpose role = purpose::task;
+  std::uint8_t priority = 1; ///< 0 goes first
+  bool sent = false;         ///< is in its worker's mailbox
+  bool probe = false;        ///< the breaker lets this one through, to see
+  bool keyed = false;        ///< others of its key may wait behind it
   std::optional<bool> idempotent;
+  worker_strategy how;
+  std::uint32_t line = 0;     ///< whose, where lines have an owner
+  std::uint32_t warnings = 0; ///< that it runs for long
+  time_point since;           ///< accepted
+  time_point running_since;   ///< as far as one can tell from outside
   // neighbours in the queue or among its worker's leases
   std::uint32_t next = no_index;
   std::uint32_t prev = no_index;
@@ -150,6 +180,7 @@ public:
     auto& r = records_[id];
     r.what = Request{};
     r.state = stage::free;
+    r.where = place::nowhere;
     r.worker = no_index;
     free_.push_back(id);
   }
@@ -163,6 +194,20 @@ public:
 
   /// Makes every lease id that was given out for it stale.
   void renew(std::uint32_t id) { ++records_[id].generation; }
+
+  /// A name for a waiting request, for those who decide about it elsewhere.
+  std::uint64_t reference(std::uint32_t id) const {
+    return (records_[id].serial << index_bits) | id;
+  }
+
+  /// The waiting request of that name, or no_index.
+  std::uint32_t waiting(std::uint64_t reference) const {
+    auto id = static_cast<std::uint32_t>(reference & (max_records - 1));
+    if (id >= records_.size() || records_[id].state != stage::waiting
+        || this->reference(id) != reference)
+      return no_index;
+    return id;
+  }
 
   /// The request with this lease, or no_index.
   std::uint32_t find(std::uint64_t lease) const {

@@ -2,28 +2,11 @@
 
 #include "charmer/actors/lifecycle_manager.hpp"
 #include "charmer/actors/pool_tree.hpp"
+#include "charmer/actors/runtime_state.hpp"
 #include "charmer/supervision/event_manager.hpp"
 #include "charmer/supervision/supervisor.hpp"
 
 namespace charmer {
-
-/// Everything a runtime owns.
-struct runtime_state {
-  explicit runtime_state(caf::actor_system& s)
-      : system(s), events(std::make_shared<event_hub>(s)),
-        pools(std::make_shared<pool_registry>()) {
-    // nop
-  }
-
-  caf::actor_system& system;
-  std::shared_ptr<event_hub> events;
-  std::shared_ptr<pool_registry> pools;
-  timespan stop_timeout = std::chrono::seconds(30);
-  caf::actor root;
-
-  std::mutex mutex;
-  std::map<std::string, pool_handle> handles; // keeps the doors
-};
 
 namespace {
 

@@ -17,8 +17,10 @@
 //   auto pool = app->pool("default");
 #pragma once
 
+#include "charmer/actors/callbacks.hpp"
 #include "charmer/actors/messages.hpp"
 #include "charmer/actors/pool_handle.hpp"
+#include "charmer/profiles/native_profile.hpp"
 #include "charmer/profiles/settings.hpp"
 #include "charmer/profiles/worker_profile.hpp"
 #include "charmer/supervision/child_spec.hpp"
@@ -51,6 +53,20 @@ public:
   /// there are.
   caf::expected<pool_handle> pool(const std::string& name = "default") const;
 
+  /// A handle typed as the workers are, which a pool of native workers has that
+  /// were registered with their type (see register_native).
+  /// @returns no_such_pool; unsupported if they accept something else
+  template <class Worker>
+  caf::expected<charmer::pool_of<Worker>>
+  pool_of(const std::string& name = "default") const {
+    auto untyped = pool(name);
+    if (!untyped)
+      return untyped.error();
+    if (auto err = check_interface(name, interface_of<Worker>(system())))
+      return err;
+    return charmer::pool_of<Worker>{std::move(*untyped)};
+  }
+
   /// Starts one more pool below the root. Blocks until its supervisor stands;
   /// its workers start afterwards.
   caf::expected<pool_handle> start_pool(pool_settings x);
@@ -70,6 +86,19 @@ public:
   /// Answered from the books, also while everything is stuck.
   caf::expected<pool_stats> stats(const std::string& name = "default") const;
 
+  /// Of every pool.
+  std::vector<pool_stats> all_stats() const;
+
+  /// All that can be known of a pool, as JSON: statistics, settings, which
+  /// collections are in office.
+  caf::expected<std::string>
+  debug_information(const std::string& name = "default") const;
+
+  /// Changes how many workers a pool has, within its min_size and max_size;
+  /// what was not done is said in the result. Workers that are too many finish
+  /// what they have, then their actors or processes end.
+  caf::expected<resized> resize(const std::string& name, std::uint32_t size);
+
   /// The commands of a pool's adapter, as its workers declare them.
   /// @returns no_available_worker while none is ready
   caf::expected<std::vector<command_info>>
@@ -86,6 +115,24 @@ public:
   void stop_observing(const std::string& name);
 
   const std::shared_ptr<event_hub>& events() const;
+
+  /// Has the workers of a pool followed, until the callbacks are removed.
+  /// @returns no_such_pool; already_started if there are some of that name
+  caf::error add_callbacks(const std::string& pool, const std::string& name,
+                           worker_callbacks callbacks);
+
+  /// @returns no_such_pool if the pool has none of that name
+  caf::error remove_callbacks(const std::string& pool, const std::string& name);
+
+  /// Has requests reported that run longer than overrun_warning.
+  /// @returns as add_callbacks
+  caf::error add_overrun_handler(const std::string& pool,
+                                 const std::string& name,
+                                 std::function<void(const overrun&)> f);
+
+  /// @returns as remove_callbacks
+  caf::error remove_overrun_handler(const std::string& pool,
+                                    const std::string& name);
 
   // -- the tree ---------------------------------------------------------------
 
@@ -104,6 +151,16 @@ public:
   caf::error stop(timespan limit = timespan{0});
 
 private:
+  const caf::actor_system& system() const;
+
+  caf::error check_interface(const std::string& pool,
+                             const message_interface& wanted) const;
+
+  caf::error add_observer(const std::string& pool, const std::string& name,
+                          std::function<void(const event&)> f);
+
+  caf::error remove_observer(const std::string& pool, const std::string& name);
+
   std::shared_ptr<runtime_state> state_;
 };
 

@@ -41,6 +41,10 @@ public:
       unlink(timer);
   }
 
+  bool armed(std::uint32_t timer) const {
+    return timer < nodes_.size() && nodes_[timer].armed;
+  }
+
   /// A tick at or before the earliest deadline at which `advance` has work to
   /// do; nothing if no timer is armed.
   std::optional<tick> next() const {

@@ -39,10 +39,23 @@ public:
       cast(sup, child_ready_atom_v, token_);
   }
 
-  void retiring() override { ctx_->core.worker_retiring(incarnation_); }
+  void retiring() override {
+    ctx_->with_core(nullptr, [&](auto& out) {
+      ctx_->core.worker_retiring(incarnation_, ctx_->now(), out);
+    });
+  }
+
+  void tell_spawned() {
+    event x;
+    x.name = "charmer.worker.spawned";
+    x.text = id_ + " is being started";
+    x.set("incarnation", incarnation_);
+    tell(std::move(x));
+  }
 
   void died(worker_death how) override {
     auto visit = ctx_->visit();
+    tell_terminated(how);
     ctx_->forget(incarnation_);
     ctx_->with_core(nullptr, [&](auto& out) {
       ctx_->core.worker_died(incarnation_, how.reason, ctx_->now(), out);
@@ -52,6 +65,23 @@ public:
     if (auto sup = caf::actor_cast<caf::actor>(supervisor_))
       cast(sup, child_failed_atom_v, token_, how.reason);
   }
+
+  void left_behind() override {
+    auto too_many = ctx_->core.left_behind();
+    event x;
+    x.name = "charmer.worker.abandoned";
+    x.level = severity::error;
+    x.text = id_ + " cannot be ended and was left behind, still running";
+    x.set("incarnation", incarnation_);
+    tell(std::move(x));
+    if (too_many)
+      ctx_->degrade(make_error(
+          pool_errc::pool_degraded,
+          "too many workers were left behind (max_abandoned "
+              + std::to_string(ctx_->settings->max_abandoned) + ")"));
+  }
+
+  void returned() override { ctx_->core.returned(); }
 
   void tell(event what) override {
     what.path = path_;
@@ -65,6 +95,17 @@ private:
   bool named_idempotent(const std::string& command) const {
     auto& xs = ctx_->settings->idempotent;
     return std::find(xs.begin(), xs.end(), command) != xs.end();
+  }
+
+  void tell_terminated(const worker_death& how) {
+    event x;
+    x.name = "charmer.worker.terminated";
+    x.level = how.planned ? severity::info : severity::warning;
+    x.text = id_ + " has ended: " + describe(how.reason);
+    x.reason = how.reason;
+    x.set("incarnation", incarnation_);
+    x.set("planned", how.planned);
+    tell(std::move(x));
   }
 
   void tell_ready(const worker_info& info) {
@@ -90,13 +131,18 @@ private:
   std::atomic<bool> was_ready_ = false;
 };
 
-caf::expected<started> start(const pool_context_ptr& ctx, const std::string& id,
+using vacancy = pool_context::core_type::vacancy;
+
+caf::expected<started> start(const pool_context_ptr& ctx, const vacancy& place,
                              const start_context& where) {
+  auto& id = place.worker;
   worker_start what;
   what.settings = ctx->settings;
   what.worker = id;
-  what.incarnation = ctx->core.add_worker(id);
-  what.host = std::make_shared<host>(ctx, id, what.incarnation, where);
+  what.incarnation = ctx->core.add_worker(place);
+  auto its_host = std::make_shared<host>(ctx, id, what.incarnation, where);
+  its_host->tell_spawned();
+  what.host = its_host;
   auto incarnation = what.incarnation;
   auto result = ctx->profile->start_worker(ctx->system, std::move(what));
   if (!result) {
@@ -110,21 +156,20 @@ caf::expected<started> start(const pool_context_ptr& ctx, const std::string& id,
 
 } // namespace
 
-child_spec worker_child(const pool_context_ptr& ctx, std::string id) {
+child_spec worker_child(const pool_context_ptr& ctx, const vacancy& place) {
   child_spec result;
-  result.id = id;
-  result.start = [ctx, id](const start_context& where) {
-    return start(ctx, id, where);
+  result.id = place.worker;
+  result.start = [=](const start_context& where) {
+    return start(ctx, place, where);
   };
+  // Who comes for a while is not replaced; whoever waits has a new one started.
+  if (place.seat == no_index)
+    result.restart = restart_type::temporary;
   result.stop = shutdown::after(ctx->settings->worker_shutdown);
   // The profile keeps this limit itself and knows better what went wrong.
   result.start_limit = ctx->settings->start_timeout + std::chrono::seconds(5);
   result.retry = ctx->settings->restart_backoff;
   return result;
-}
-
-std::string worker_name(std::uint32_t number) {
-  return "worker-" + std::to_string(number);
 }
 
 } // namespace charmer

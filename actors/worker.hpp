@@ -5,14 +5,10 @@
 #include "charmer/actors/pool_context.hpp"
 #include "charmer/supervision/child_spec.hpp"
 
-#include <string>
-
 namespace charmer {
 
 /// The child_spec of one worker of a pool.
-child_spec worker_child(const pool_context_ptr& ctx, std::string id);
-
-/// "worker-3"
-std::string worker_name(std::uint32_t number);
+child_spec worker_child(const pool_context_ptr& ctx,
+                        const pool_context::core_type::vacancy& place);
 
 } // namespace charmer

@@ -1,9 +1,10 @@
 // The workers of a pool, and which of them can be given a request.
 //
-// Two lists hold the candidates: the idle ones (the one that worked last comes
-// first, its caches are warm) and the roomy ones, which are busy but so quick
-// that a request may be sent ahead (each in its turn). So a worker is found in
-// constant time however many there are.
+// Lists hold the candidates: the idle ones (the one that worked last comes
+// first, its caches are warm; overflow workers come after all others) and the
+// roomy ones, which are busy but so quick that a request may be sent ahead
+// (each in its turn). So a worker is found in constant time however many there
+// are.
 //
 // Threading: none of its own; part of the pool core, under its lock.
 #pragma once
@@ -34,13 +35,19 @@ struct worker_slot {
   std::optional<typename Traits::cause> why; ///< it died
   index_list leases;                         ///< oldest first
   worker_state state = worker_state::starting;
+  std::uint32_t seat = no_index; ///< overflow workers have none
   std::uint32_t capacity = 1;
+  std::uint32_t occupied = 0;       ///< tasks, sent ahead ones too, and leases
+  std::uint32_t held = 0;           ///< of that, leases by hand
   std::uint64_t requests = 0;       ///< answered
   std::chrono::nanoseconds work{0}; ///< in its pipe, estimated
   time_point since;                 ///< ready since
   time_point front_since;           ///< when the oldest lease can have begun
   bool used = false;
   bool dead = false;
+  bool overflow = false;
+  bool dismissed = false; ///< to be stopped for good once it is idle
+  bool leaving = false;   ///< was asked to stop, and waits until it is idle
   // its place in one of the lists of candidates
   bool listed = false;
   bool idle = false; ///< in which
@@ -68,10 +75,12 @@ public:
     return static_cast<std::uint32_t>(slots_.size());
   }
 
-  std::uint32_t add(std::string name) {
+  std::uint32_t add(std::string name, std::uint32_t seat) {
     auto at = free_slot();
     auto& w = slots_[at];
     w.name = std::move(name);
+    w.seat = seat;
+    w.overflow = seat == no_index;
     w.incarnation = ++incarnations_;
     w.used = true;
     by_incarnation_.emplace(w.incarnation, at);
@@ -122,7 +131,9 @@ public:
   // -- candidates -------------------------------------------------------------
 
   /// An idle worker, or no_index.
-  std::uint32_t idle() const { return idle_.head; }
+  std::uint32_t idle() const {
+    return idle_.empty() ? idle_overflow_.head : idle_.head;
+  }
 
   /// A busy worker that has room, or no_index; the next call gives another.
   std::uint32_t roomy() {
@@ -140,7 +151,7 @@ public:
   /// Puts a worker, whose leases have changed, into the list that fits it.
   void relist(std::uint32_t at) {
     auto& w = slots_[at];
-    auto idle = w.leases.size < w.capacity;
+    auto idle = w.occupied < w.capacity;
     auto wanted =
         w.state == worker_state::ready && !w.dead && (idle || has_room(w));
     if (w.listed && (!wanted || w.idle != idle))
@@ -166,7 +177,7 @@ private:
 
   // Only of a worker that tells what it has begun can requests be taken back.
   bool has_room(const slot& w) const {
-    return w.proof && w.work < prefetch_ * w.capacity
+    return w.proof && w.held == 0 && w.work < prefetch_ * w.capacity
            && w.leases.size < max_in_pipe;
   }
 
@@ -175,17 +186,21 @@ private:
     w.idle = idle;
     w.listed = true;
     if (idle)
-      idle_.push_front(slots_, at);
+      list_of(w).push_front(slots_, at);
     else
-      roomy_.push_back(slots_, at);
+      list_of(w).push_back(slots_, at);
   }
 
   void delist(std::uint32_t at) {
     auto& w = slots_[at];
     if (!w.listed)
       return;
-    (w.idle ? idle_ : roomy_).remove(slots_, at);
+    list_of(w).remove(slots_, at);
     w.listed = false;
+  }
+
+  index_list& list_of(const slot& w) {
+    return !w.idle ? roomy_ : w.overflow ? idle_overflow_ : idle_;
   }
 
   std::uint32_t free_slot() {
@@ -200,6 +215,7 @@ private:
   std::vector<slot> slots_;
   std::unordered_map<std::uint64_t, std::uint32_t> by_incarnation_;
   index_list idle_;
+  index_list idle_overflow_;
   index_list roomy_;
   std::uint64_t incarnations_ = 0;
 };

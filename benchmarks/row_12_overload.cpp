@@ -57,7 +57,7 @@ constexpr std::array kinds{
          [](const std::string&) { return native_workers(computer, workers); },
          [](caf::event_based_actor* self, const charmer::pool_handle& pool,
             const std::function<void(const caf::error&)>& done) {
-           self->request(pool.door(), caf::infinite, 0.5e-3)
+           self->request(pool.actor(), caf::infinite, 0.5e-3)
                .then([done](bool) { done({}); }, done);
          }},
     kind{"Python",

@@ -60,7 +60,7 @@ double with_workers(const strategy& s, std::size_t workers, milliseconds time) {
   charmer_stack stack{pool_of(static_cast<std::uint32_t>(workers))};
   return median_call(
       stack.system(), time,
-      [&s, door = stack.pool().door()](auto* self, auto n, auto done) {
+      [&s, door = stack.pool().actor()](auto* self, auto n, auto done) {
         ask_adders(self, door, s, n, done);
       });
 }
@@ -72,7 +72,7 @@ double with_workers(const strategy& s, std::size_t workers, milliseconds time) {
 class parked {
 public:
   parked(charmer_stack& stack, std::size_t callers) : self_(stack.system()) {
-    auto door = stack.pool().door();
+    auto door = stack.pool().actor();
     for (std::size_t i = 0; i < callers + 1; ++i)
       all_.push_back(stack.system().spawn([=](caf::event_based_actor* self) {
         self->request(door, caf::infinite, 1)
@@ -107,7 +107,7 @@ double cancellation(std::size_t callers, milliseconds time) {
   charmer_stack stack{pool_of(1)};
   parked others{stack, callers};
   return median_call(stack.system(), time,
-                     [door = stack.pool().door()](auto* self, auto, auto done) {
+                     [door = stack.pool().actor()](auto* self, auto, auto done) {
                        charmer::call_options options{
                            .id = charmer::call_id::next()};
                        auto id = options.id;
@@ -126,7 +126,7 @@ double expiry(std::size_t callers, milliseconds time) {
   parked others{stack, callers};
   return measure_traffic(
              stack.system(), {.callers = 1, .in_flight = 64}, time,
-             [door = stack.pool().door()](auto* self, auto, auto done) {
+             [door = stack.pool().actor()](auto* self, auto, auto done) {
                self->request(
                        door, caf::infinite,
                        charmer::call_options{.queue_timeout = milliseconds{1}},
@@ -156,7 +156,7 @@ double turn_of(caf::actor_system& sys, const caf::actor& to,
 
 double turn(std::size_t waiting, milliseconds time) {
   charmer_stack stack{pool_of(1)};
-  return turn_of(stack.system(), stack.pool().door(), waiting, time);
+  return turn_of(stack.system(), stack.pool().actor(), waiting, time);
 }
 
 double bare_turn(std::size_t waiting, milliseconds time) {

@@ -72,7 +72,7 @@ double charmer_rate(const strategy& s, const setup& x, milliseconds time) {
   charmer_stack stack{native_workers(adder, x.workers)};
   return rate_of(
       stack.system(), x, time,
-      [&s, door = stack.pool().door()](auto* self, auto n, auto done) {
+      [&s, door = stack.pool().actor()](auto* self, auto n, auto done) {
         ask_adders(self, door, s, n, done);
       });
 }
@@ -81,7 +81,7 @@ double charmer_rate(const strategy& s, const setup& x, milliseconds time) {
 double plain_rate(const setup& x, milliseconds time) {
   charmer_stack stack{native_workers(adder, x.workers)};
   return rate_of(stack.system(), x, time,
-                 [door = stack.pool().door()](auto* self, auto, auto done) {
+                 [door = stack.pool().actor()](auto* self, auto, auto done) {
                    ask_adder(self, door, done);
                  });
 }
@@ -91,7 +91,7 @@ double rate_of_thread(const setup& x, milliseconds time) {
   charmer_stack stack{native_workers(adder, x.workers)};
   caf::scoped_actor self{stack.system()};
   auto one_call = median_time(time, [&] {
-    self->request(stack.pool().door(), caf::infinite, 5, 3)
+    self->request(stack.pool().actor(), caf::infinite, 5, 3)
         .receive([](int) {}, call_failed);
   });
   return 1e6 / one_call;

@@ -90,6 +90,12 @@ failure failure_of(const caf::error& x) {
   return x ? failure{.text = describe_reason(x)} : failure{};
 }
 
+std::optional<pool_errc> code_of(const caf::error& x) {
+  if (!x || !is_pool_error(x))
+    return std::nullopt;
+  return static_cast<pool_errc>(x.code());
+}
+
 std::string describe(const caf::error& x) {
   if (!is_pool_error(x))
     return describe_reason(x);

@@ -19,6 +19,7 @@
 #include "charmer/supervision/caf.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,9 @@ caf::error make_error(pool_errc code, std::string text);
 
 /// What an error carries; for errors of other categories only `text` is set.
 failure failure_of(const caf::error& x);
+
+/// The code of an error, if it is a pool's.
+std::optional<pool_errc> code_of(const caf::error& x);
 
 /// One line: "worker_died: killed by SIGKILL (pool default, worker 3, …)".
 /// Multi-line details (traceback, stderr) follow on lines of their own.

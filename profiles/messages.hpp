@@ -4,6 +4,7 @@
 #pragma once
 
 #include "charmer/profiles/errors.hpp"
+#include "charmer/profiles/strategy.hpp"
 #include "charmer/supervision/caf.hpp"
 #include "charmer/wire/payload.hpp"
 
@@ -36,23 +37,32 @@ typename Inspector::result_type inspect(Inspector& f, call_id& x) {
 /// settings, and they over the decorator.
 enum class idempotence : std::uint8_t { unsaid, yes, no };
 
+/// Of two requests that wait at the pool, which goes first.
+enum class priority : std::uint8_t { high, normal, low };
+
 /// How one request is to be treated. What is not set, the pool decides.
 struct call_options {
   /// Waiting and running together. 0: the pool's request_timeout.
   timespan timeout{0};
   /// Waiting alone. 0: the pool's queue_timeout.
   timespan queue_timeout{0};
+  /// Which worker; e.g. charmer::best_worker, charmer::hash_worker("key").
+  worker_strategy strategy;
+  charmer::priority priority = charmer::priority::normal;
   idempotence idempotent = idempotence::unsaid;
   /// Appears in Python's log records and in events.
   std::string correlation;
   /// Set by charmer::call; names the request when it is to be cancelled.
   call_id id;
+  /// Set by charmer::lease; the worker that its holder holds is to run it.
+  call_id within;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, call_options& x) {
   return f(caf::meta::type_name("charmer::call_options"), x.timeout,
-           x.queue_timeout, x.idempotent, x.correlation, x.id);
+           x.queue_timeout, x.strategy, x.priority, x.idempotent, x.correlation,
+           x.id, x.within);
 }
 
 /// A request to a Python worker.
@@ -92,6 +102,7 @@ typename Inspector::result_type inspect(Inspector& f, reply& x) {
 CAF_BEGIN_TYPE_ID_BLOCK(charmer_profiles, caf::first_custom_type_id + 2100)
 
 CAF_ADD_TYPE_ID(charmer_profiles, (charmer::payload))
+CAF_ADD_TYPE_ID(charmer_profiles, (charmer::worker_strategy))
 CAF_ADD_TYPE_ID(charmer_profiles, (charmer::failure))
 CAF_ADD_TYPE_ID(charmer_profiles, (charmer::pool_errc))
 CAF_ADD_TYPE_ID(charmer_profiles, (charmer::call_id))
@@ -103,5 +114,8 @@ CAF_ADD_TYPE_ID(charmer_profiles, (charmer::reply))
 CAF_ADD_ATOM(charmer_profiles, charmer, cancel_atom, "ch.cancel")
 // pool to worker: end at once, you are being replaced (a planned stop)
 CAF_ADD_ATOM(charmer_profiles, charmer, expel_atom, "ch.expel")
+
+// pool to worker: you were asked to stop, and have nothing left to do
+CAF_ADD_ATOM(charmer_profiles, charmer, dismiss_atom, "ch.dismis")
 
 CAF_END_TYPE_ID_BLOCK(charmer_profiles)

@@ -11,9 +11,14 @@ namespace charmer {
 
 namespace {
 
+struct behavior_entry {
+  native_spawner spawn;
+  interface_source accepts; // may be null
+};
+
 struct registry {
   std::mutex mutex;
-  std::map<std::string, native_spawner> spawners;
+  std::map<std::string, behavior_entry> behaviors;
 };
 
 registry& all() {
@@ -24,58 +29,92 @@ registry& all() {
 native_spawner find_native(const std::string& name) {
   auto& known = all();
   std::lock_guard guard{known.mutex};
-  auto i = known.spawners.find(name);
-  return i != known.spawners.end() ? i->second : nullptr;
+  auto i = known.behaviors.find(name);
+  return i != known.behaviors.end() ? i->second.spawn : nullptr;
 }
 
 // What the pool and the supervisor know as the worker. Runs in the context of
-// whoever sends; ends with the actor behind it, for the same reason.
+// whoever sends; ends with the actor behind it, for the same reason, or before
+// it if that cannot be ended.
 class native_worker : public caf::monitorable_actor {
 public:
-  native_worker(caf::actor_config& cfg, std::weak_ptr<worker_host> host,
-                caf::actor behind)
-      : monitorable_actor(cfg), host_(std::move(host)),
-        behind_(std::move(behind)) {}
+  native_worker(caf::actor_config& cfg, worker_start what, caf::actor behind)
+      : monitorable_actor(cfg), host_(what.host), behind_(std::move(behind)),
+        what_(std::move(what)) {
+    what_.host = nullptr; // a host may hold the worker
+  }
 
   void enqueue(caf::mailbox_element_ptr x,
                caf::execution_unit* context) override {
-    auto& content = x->content();
-    if (content.match_elements<cancel_atom, std::uint64_t>())
-      return; // a behaviour cannot be told
-    if (content.match_elements<expel_atom>()) {
-      planned_ = true;
-      expelled_ = true;
-      caf::anon_send_exit(behind_, caf::exit_reason::kill);
+    if (!x->mid.is_request() && take_order(*x))
       return;
-    }
-    if (content.match_elements<caf::exit_msg>()) {
-      planned_ = true;
-      if (auto host = host_.lock())
-        host->retiring();
-    }
     behind_->enqueue(std::move(x), context);
   }
 
   void on_destroy() override {}
 
   /// The actor behind it has ended.
-  void ended(const worker_start& what, const caf::error& why) {
-    failure said{.text = describe_reason(why),
-                 .pool = what.settings->name,
-                 .worker = what.worker,
-                 .incarnation = what.incarnation};
-    what.host->died(
-        {make_error(pool_errc::worker_died, std::move(said)), planned_.load()});
-    auto reason = expelled_ ? make_error(supervision_errc::planned_stop) : why;
-    cleanup(std::move(reason), nullptr);
+  void ended(worker_host& host, const caf::error& why) {
+    if (concluded_.exchange(true))
+      host.returned();
+    else
+      conclude(host, why, planned_);
   }
 
 private:
-  // Not held: a host may hold the worker.
+  // What only pools and supervisors say.
+  bool take_order(caf::mailbox_element& x) {
+    auto& content = x.content();
+    if (content.match_elements<cancel_atom, std::uint64_t>())
+      return true; // a behaviour cannot be told
+    if (content.match_elements<expel_atom>()) {
+      leave_behind();
+      return true;
+    }
+    if (content.match_elements<dismiss_atom>()) {
+      caf::anon_send_exit(behind_, caf::exit_reason::user_shutdown);
+      return true;
+    }
+    if (!content.match_elements<caf::exit_msg>())
+      return false;
+    auto& reason = content.get_as<caf::exit_msg>(0).reason;
+    planned_ = true;
+    if (reason == caf::exit_reason::kill)
+      return false;
+    // An actor that ends forgets what it has promised to answer; so it ends
+    // when nothing is left, which the pool says by dismiss_atom.
+    if (auto host = host_.lock())
+      host->retiring();
+    return true;
+  }
+
+  // A handler that runs cannot be interrupted. Whoever waits for the worker is
+  // told now, and a successor starts; if the behaviour gets as far as its
+  // mailbox again, it ends.
+  void leave_behind() {
+    planned_ = true;
+    caf::anon_send_exit(behind_, caf::exit_reason::kill);
+    auto host = host_.lock();
+    if (!host || concluded_.exchange(true))
+      return;
+    host->left_behind();
+    conclude(*host, make_error(supervision_errc::planned_stop), true);
+  }
+
+  void conclude(worker_host& host, const caf::error& why, bool planned) {
+    failure said{.text = describe_reason(why),
+                 .pool = what_.settings->name,
+                 .worker = what_.worker,
+                 .incarnation = what_.incarnation};
+    host.died({make_error(pool_errc::worker_died, std::move(said)), planned});
+    cleanup(caf::error{why}, nullptr);
+  }
+
   const std::weak_ptr<worker_host> host_;
   const caf::actor behind_;
+  worker_start what_;
   std::atomic<bool> planned_ = false;
-  std::atomic<bool> expelled_ = false;
+  std::atomic<bool> concluded_ = false;
 };
 
 caf::error refuse(const worker_start& what, const std::string& text) {
@@ -89,9 +128,26 @@ caf::error refuse(const worker_start& what, const std::string& text) {
 } // namespace
 
 void register_native(const std::string& name, native_spawner spawn) {
+  register_native(name, std::move(spawn), interface_source{});
+}
+
+void register_native(const std::string& name, native_spawner spawn,
+                     interface_source accepts) {
   auto& known = all();
   std::lock_guard guard{known.mutex};
-  known.spawners[name] = std::move(spawn);
+  known.behaviors[name] = {std::move(spawn), std::move(accepts)};
+}
+
+message_interface native_interface(const caf::actor_system& sys,
+                                   const std::string& name) {
+  interface_source source;
+  {
+    auto& known = all();
+    std::lock_guard guard{known.mutex};
+    if (auto i = known.behaviors.find(name); i != known.behaviors.end())
+      source = i->second.accepts;
+  }
+  return source ? source(sys) : message_interface{};
 }
 
 caf::expected<caf::actor> native_profile::start_worker(caf::actor_system& sys,
@@ -107,12 +163,13 @@ caf::expected<caf::actor> native_profile::start_worker(caf::actor_system& sys,
     return refuse(what, e.what());
   }
   caf::actor_config cfg;
+  auto host = what.host;
   auto worker = caf::make_actor<native_worker, caf::actor>(
-      sys.next_actor_id(), sys.node(), &sys, cfg, what.host, behind);
-  what.host->ready({.handle = worker});
-  on_exit(behind, [worker, what = std::move(what)](const caf::error& why) {
+      sys.next_actor_id(), sys.node(), &sys, cfg, std::move(what), behind);
+  host->ready({.handle = worker});
+  on_exit(behind, [worker, host](const caf::error& why) {
     static_cast<native_worker*>(caf::actor_cast<caf::abstract_actor*>(worker))
-        ->ended(what, why);
+        ->ended(*host, why);
   });
   return worker;
 }

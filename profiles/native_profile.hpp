@@ -24,15 +24,48 @@
 #include "charmer/profiles/worker_profile.hpp"
 
 #include <functional>
+#include <set>
 #include <string>
 
 namespace charmer {
+
+/// What a typed actor accepts and answers, as CAF writes it down.
+using message_interface = std::set<std::string>;
+
+template <class Worker>
+message_interface interface_of(const caf::actor_system& sys) {
+  return sys.message_types<Worker>();
+}
+
+/// Gives one, which needs an actor system to be written down.
+using interface_source =
+    std::function<message_interface(const caf::actor_system&)>;
 
 /// Spawns one worker.
 using native_spawner = std::function<caf::actor(caf::actor_system&)>;
 
 /// Makes a behaviour usable by name, in place of an earlier one of that name.
 void register_native(const std::string& name, native_spawner spawn);
+
+/// The same for a behaviour of which the interface is known.
+void register_native(const std::string& name, native_spawner spawn,
+                     interface_source accepts);
+
+/// Makes a typed actor usable by name: pools of it have typed handles.
+template <class Worker>
+void register_native(const std::string& name,
+                     std::function<Worker(caf::actor_system&)> spawn) {
+  register_native(
+      name,
+      [spawn = std::move(spawn)](caf::actor_system& sys) {
+        return caf::actor_cast<caf::actor>(spawn(sys));
+      },
+      interface_of<Worker>);
+}
+
+/// Of what is registered by that name; empty: it is not known, or not typed.
+message_interface native_interface(const caf::actor_system& sys,
+                                   const std::string& name);
 
 class native_profile : public worker_profile {
 public:

@@ -1,9 +1,9 @@
 // How a worker is chosen for a request: wpool's strategies.
 //
-//   available_worker       the request waits until a worker is free (the default)
-//   next_available_worker  a worker that is free now, or no_available_worker
-//   best_worker            the least loaded: waiting and running requests count
-//   next_worker            each in its turn
+//   available_worker       the request waits until a worker is free (the
+//   default) next_available_worker  a worker that is free now, or
+//   no_available_worker best_worker            the least loaded: waiting and
+//   running requests count next_worker            each in its turn
 //   random_worker          any
 //   hash_worker(key)       always the same one for the same key; equal keys
 //                          never overlap and run in the order sent, also across
@@ -12,7 +12,8 @@
 //
 // Those that choose a worker that is not free let the request wait in a line of
 // that worker's own. While no worker is ready, requests wait for the first that
-// is, whatever their strategy; but for next_available_worker, which never waits.
+// is, whatever their strategy; but for next_available_worker, which never
+// waits.
 //
 // Threading: plain values.
 //
@@ -41,24 +42,26 @@ enum class choice : std::uint8_t {
   this_worker,
 };
 
-struct strategy {
+struct worker_strategy {
   choice kind = choice::unsaid;
   /// The hash of the key, of the function's name, or the incarnation.
   std::uint64_t value = 0;
 
-  friend bool operator==(const strategy&, const strategy&) = default;
+  friend bool operator==(const worker_strategy&,
+                         const worker_strategy&) = default;
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, strategy& x) {
+typename Inspector::result_type inspect(Inspector& f, worker_strategy& x) {
   return f(x.kind, x.value);
 }
 
-inline constexpr strategy available_worker{choice::available_worker};
-inline constexpr strategy next_available_worker{choice::next_available_worker};
-inline constexpr strategy best_worker{choice::best_worker};
-inline constexpr strategy next_worker{choice::next_worker};
-inline constexpr strategy random_worker{choice::random_worker};
+inline constexpr worker_strategy available_worker{choice::available_worker};
+inline constexpr worker_strategy next_available_worker{
+    choice::next_available_worker};
+inline constexpr worker_strategy best_worker{choice::best_worker};
+inline constexpr worker_strategy next_worker{choice::next_worker};
+inline constexpr worker_strategy random_worker{choice::random_worker};
 
 /// The same on every machine (FNV-1a).
 constexpr std::uint64_t stable_hash(std::string_view x) noexcept {
@@ -76,23 +79,23 @@ constexpr std::uint64_t stable_hash(std::uint64_t x) noexcept {
   return result;
 }
 
-constexpr strategy hash_worker(std::string_view key) noexcept {
+constexpr worker_strategy hash_worker(std::string_view key) noexcept {
   return {choice::hash_worker, stable_hash(key)};
 }
 
-constexpr strategy hash_worker(std::integral auto key) noexcept {
+constexpr worker_strategy hash_worker(std::integral auto key) noexcept {
   return {choice::hash_worker, stable_hash(static_cast<std::uint64_t>(key))};
 }
 
 /// See register_strategy.
-constexpr strategy custom_worker(std::string_view name) noexcept {
+constexpr worker_strategy custom_worker(std::string_view name) noexcept {
   return {choice::custom_worker, stable_hash(name)};
 }
 
 /// The strategy that settings call by this name. A name that is none of the
 /// built-in ones is a custom_worker's; "hash_worker" has no key, and such
 /// requests share one worker.
-constexpr strategy strategy_named(std::string_view name) noexcept {
+constexpr worker_strategy strategy_named(std::string_view name) noexcept {
   if (name == "available_worker")
     return available_worker;
   if (name == "next_available_worker")

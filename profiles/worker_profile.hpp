@@ -6,7 +6,8 @@
 //
 // A worker is a CAF actor that receives requests with the pool's door as their
 // sender and the lease as their message id, and answers them in any way CAF
-// knows. It also understands (cancel_atom, lease) and (expel_atom).
+// knows. It also understands (cancel_atom, lease), (expel_atom), and
+// (dismiss_atom), which says that it was asked to stop and has nothing left.
 //
 // Threading: start_worker runs in the supervisor that starts the child; a
 // worker_host may be called from any thread.
@@ -80,6 +81,13 @@ public:
   /// handed on, nothing that it was given can begin any more. Exactly once if
   /// start_worker succeeded, also after kill, and also if it was never ready.
   virtual void died(worker_death how) = 0;
+
+  /// Told before `died` by a worker that cannot be ended: it goes on running,
+  /// and nobody waits for it.
+  virtual void left_behind() = 0;
+
+  /// It has ended after all. At most once, after left_behind.
+  virtual void returned() = 0;
 
   /// An event of this worker (log records, telemetry); the host adds pool,
   /// worker and path.

@@ -57,7 +57,7 @@ caf::behavior caller(self_ptr self, pool_handle pool, std::string command,
       },
       [=](cancel_atom) {
         for (auto& [id, call] : state_of(self).in_flight)
-          cast(pool.door(), cancel_atom_v, call);
+          cast(pool.actor(), cancel_atom_v, call);
       },
   };
 }

@@ -98,7 +98,7 @@ TEST_CASE("books and status are answered by the door") {
   CHECK(stats.counts.failed == 1);
   CHECK(stats.workers.size() == 2);
   pool_status status;
-  f.self->request(f.pool.door(), caf::infinite, status_atom_v)
+  f.self->request(f.pool.actor(), caf::infinite, status_atom_v)
       .receive([&](const pool_status& x) { status = x; },
                [](caf::error&) { FAIL("no status"); });
   CHECK(status.idle_workers == 2);

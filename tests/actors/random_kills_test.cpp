@@ -145,6 +145,7 @@ void survive(pool_settings x, int callers, int each, timespan pause,
   auto seed = seed_of_run();
   CAPTURE(seed);
   x.intensity = 1'000'000;
+  x.pool_sup_intensity = 1'000'000;
   x.restart_backoff = {.minimum = 1ms, .maximum = 5ms};
   pool_fixture f{x};
   tally t;
@@ -220,7 +221,7 @@ TEST_CASE("native workers: every request has one outcome under random kills") {
   x.size = 4;
   survive(x, 16, 10'000, 1ms, [](caller* self, tally* t, auto done) {
     auto a = static_cast<int>(self->state.random() % 1000);
-    self->request(t->pool.door(), caf::infinite, a)
+    self->request(t->pool.actor(), caf::infinite, a)
         .then(
             [=](int r) {
               ++t->replies;

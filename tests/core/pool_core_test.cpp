@@ -1,105 +1,5 @@
 // The rules of the books, one at a time, with time moved by hand.
-#include "charmer/actors/pool_core.hpp"
-
-#include <doctest/doctest.h>
-
-#include <set>
-#include <string>
-
-using namespace charmer;
-using namespace std::chrono_literals;
-
-namespace {
-
-struct told {
-  std::set<std::uint64_t> leases;
-
-  bool begun(std::uint64_t lease) const { return leases.count(lease) != 0; }
-};
-
-struct plain {
-  using request = std::string;
-  using worker = std::string;
-  using cause = std::string;
-  using evidence = told;
-};
-
-using core_type = pool_core<plain>;
-using effects = core_type::effects;
-
-// A core, a clock and what the core asked for last.
-struct bench {
-  explicit bench(core_limits limits = {}) : core(limits, now) {}
-
-  core_type::submission request(std::string what) {
-    core_type::submission x;
-    x.what = std::move(what);
-    x.deadline = now + 60s;
-    x.queue_deadline = now + 5s;
-    x.command = "f";
-    return x;
-  }
-
-  effects submit(std::string what) { return submit(request(std::move(what))); }
-
-  effects submit(core_type::submission x) {
-    effects out;
-    core.submit(std::move(x), now, out);
-    return out;
-  }
-
-  std::uint64_t hire(std::string name, std::shared_ptr<told> proof = nullptr,
-                     std::uint32_t capacity = 1) {
-    auto result = core.add_worker(name);
-    effects out;
-    core.worker_ready(result, name, capacity, std::move(proof), now, out);
-    return result;
-  }
-
-  effects dispatch() {
-    effects out;
-    core.dispatch(100, now, out);
-    return out;
-  }
-
-  effects answer(std::uint64_t lease, bool success = true,
-                 std::optional<std::chrono::nanoseconds> took = {}) {
-    effects out;
-    answered = core.finish(lease, success, took, now, out);
-    return out;
-  }
-
-  effects kill(std::uint64_t incarnation) {
-    effects out;
-    core.worker_died(incarnation, "killed", now, out);
-    return out;
-  }
-
-  effects pass(std::chrono::nanoseconds span) {
-    now += span;
-    effects out;
-    core.expire(now, out);
-    return out;
-  }
-
-  books counts() const {
-    auto result = core.snapshot().counts;
-    CHECK(result.balanced());
-    return result;
-  }
-
-  core_type::time_point now{1000s};
-  core_type core;
-  std::optional<std::string> answered;
-};
-
-core_limits ahead() {
-  core_limits result;
-  result.prefetch = 1ms;
-  return result;
-}
-
-} // namespace
+#include "bench.hpp"
 
 TEST_CASE("a request that finds an idle worker goes to it at once") {
   bench b;
@@ -198,7 +98,7 @@ TEST_CASE("a request that runs too long is cancelled, then its worker goes") {
   CHECK(b.counts().expelled == 1);
   b.kill(w);
   b.hire("w");
-  CHECK(b.dispatch().assignments.size() == 1);
+  CHECK(b.met.assignments.size() == 1);
 }
 
 TEST_CASE("a worker that listens to a cancellation is kept") {
@@ -206,7 +106,7 @@ TEST_CASE("a worker that listens to a cancellation is kept") {
   b.hire("w");
   auto lease = b.submit("a").assignments[0].lease;
   b.pass(60'001ms);
-  b.answer(lease, false);
+  b.answer(lease, verdict::failure);
   CHECK(!b.answered);
   CHECK(b.pass(10s).expulsions.empty());
   CHECK(b.submit("b").assignments.size() == 1);
@@ -252,7 +152,7 @@ TEST_CASE("what had begun fails with its worker, what had not runs elsewhere") {
   auto w = b.hire("w", proof);
   // A few quick answers, so that requests are sent ahead.
   for (int i = 0; i < 20; ++i)
-    b.answer(b.submit("x").assignments.at(0).lease, true, 1us);
+    b.answer(b.submit("x").assignments.at(0).lease, verdict::success, 1us);
   auto first = b.submit("first").assignments.at(0).lease;
   CHECK(b.submit("second").assignments.size() == 1);
   CHECK(b.submit("third").assignments.size() == 1);
@@ -266,9 +166,8 @@ TEST_CASE("what had begun fails with its worker, what had not runs elsewhere") {
   CHECK(out.settlements[0].begun);
   CHECK(out.wake);
   b.hire("w2");
-  out = b.dispatch();
-  REQUIRE(out.assignments.size() == 1);
-  CHECK(out.assignments[0].what == "second");
+  REQUIRE(b.met.assignments.size() == 1);
+  CHECK(b.met.assignments[0].what == "second");
   CHECK(b.counts().requeued == 2);
 }
 
@@ -278,7 +177,7 @@ TEST_CASE("an idempotent request is tried again until it is poisoned") {
   b.submit("a");
   for (int i = 0; i < 3; ++i) {
     auto w = b.hire("w");
-    auto out = b.dispatch();
+    auto out = b.met;
     REQUIRE(out.assignments.size() == 1);
     effects more;
     b.core.sent(out.assignments[0].lease, b.now, more);
@@ -316,7 +215,7 @@ TEST_CASE("a message that bounced off a corpse never began") {
   CHECK(out.wake);
   CHECK(b.kill(w).settlements.empty());
   b.hire("w");
-  CHECK(b.dispatch().assignments.at(0).what == "a");
+  CHECK(b.met.assignments.at(0).what == "a");
 }
 
 TEST_CASE("a death that overtakes the delivery waits for the bounce") {
@@ -328,7 +227,7 @@ TEST_CASE("a death that overtakes the delivery waits for the bounce") {
   b.core.sent(lease, b.now, out); // it did not bounce: it was consumed
   REQUIRE(out.settlements.size() == 1);
   CHECK(out.settlements[0].code == pool_errc::worker_died);
-  CHECK(b.core.worker_names().empty());
+  CHECK(b.core.snapshot(b.now).workers.empty());
 }
 
 TEST_CASE("a successor takes over and its predecessor gets nothing more") {
@@ -347,7 +246,7 @@ TEST_CASE("a degraded pool answers at once and recovers with a worker") {
   bench b;
   b.submit("a");
   effects out;
-  CHECK(b.core.degrade("no interpreter", out));
+  CHECK(b.core.degrade("no interpreter", b.now, out));
   REQUIRE(out.settlements.size() == 1);
   CHECK(out.settlements[0].code == pool_errc::pool_degraded);
   CHECK(out.settlements[0].why == "no interpreter");
@@ -387,7 +286,7 @@ TEST_CASE("nothing is sent ahead behind a command that takes long") {
   b.core.declare("f", false);
   b.hire("w", std::make_shared<told>());
   for (int i = 0; i < 20; ++i)
-    b.answer(b.submit("x").assignments.at(0).lease, true, 10ms);
+    b.answer(b.submit("x").assignments.at(0).lease, verdict::success, 10ms);
   CHECK(b.submit("a").assignments.size() == 1);
   CHECK(b.submit("b").assignments.empty());
 }
@@ -398,7 +297,7 @@ TEST_CASE("what lies behind a command that hangs is not taken for hung") {
   auto proof = std::make_shared<told>();
   b.hire("w", proof);
   for (int i = 0; i < 20; ++i)
-    b.answer(b.submit("x").assignments.at(0).lease, true, 1us);
+    b.answer(b.submit("x").assignments.at(0).lease, verdict::success, 1us);
   proof->leases.insert(b.submit("hangs").assignments.at(0).lease);
   auto x = b.request("behind");
   x.key = {7, 1};

@@ -78,7 +78,7 @@ public:
   void settle(int who) { ++outcomes_[static_cast<std::size_t>(who)]; }
 
   std::uint64_t hire(bool with_evidence) {
-    auto incarnation = core.add_worker("w" + std::to_string(++hired_ % 8));
+    auto incarnation = hire_seat();
     with([&](auto& o) {
       core.worker_ready(incarnation, incarnation, 1,
                         with_evidence ? std::make_shared<seen_begun>()
@@ -88,6 +88,11 @@ public:
     std::lock_guard guard{mutex_};
     alive_.push_back(incarnation);
     return incarnation;
+  }
+
+  std::uint64_t hire_seat() {
+    auto seat = static_cast<std::uint32_t>(++hired_) % 8;
+    return core.add_worker({"w" + std::to_string(seat), seat});
   }
 
   // One step of some worker: answer, bounce, or forget about it.
@@ -112,8 +117,10 @@ public:
     if (random() % 50 == 0)
       return; // hangs
     with([&](auto& o) {
-      if (auto who = core.finish(task.second, random() % 4 != 0, 1us,
-                                 clock_type::now(), o))
+      if (auto who = core.finish(task.second,
+                                 random() % 4 != 0 ? verdict::success
+                                                   : verdict::failure,
+                                 1us, clock_type::now(), o))
         settle(*who);
     });
   }
@@ -163,6 +170,7 @@ TEST_CASE("whatever happens, every request has exactly one outcome") {
   constexpr int callers = 4;
   constexpr int each = 20'000;
   core_limits limits;
+  limits.size = 8;
   limits.queue_size = 200;
   limits.prefetch = 1ms;
   limits.cancel_grace = 1ms;
@@ -203,9 +211,10 @@ TEST_CASE("whatever happens, every request has exactly one outcome") {
     while (!stop) {
       a.kill_one(random);
       a.with([&](auto& o) { a.core.expire(clock_type::now(), o); });
-      balanced = balanced && a.core.snapshot().counts.balanced();
+      balanced =
+          balanced && a.core.snapshot(clock_type::now()).counts.balanced();
       if (random() % 100 == 0)
-        a.with([&](auto& o) { a.core.degrade("test", o); });
+        a.with([&](auto& o) { a.core.degrade("test", clock_type::now(), o); });
       std::this_thread::yield();
     }
   }};
@@ -216,7 +225,7 @@ TEST_CASE("whatever happens, every request has exactly one outcome") {
   // Who has died without an answer is not settled: these callers count too.
   a.with([&](auto& o) { a.core.close(clock_type::now(), o); });
   CHECK(balanced);
-  auto books = a.core.snapshot().counts;
+  auto books = a.core.snapshot(clock_type::now()).counts;
   CHECK(books.balanced());
   CHECK(books.waiting == 0);
   CHECK(books.running == 0);

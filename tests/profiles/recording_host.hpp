@@ -36,6 +36,18 @@ public:
     changed_.notify_all();
   }
 
+  void left_behind() override {
+    std::lock_guard guard{mutex_};
+    ++times_left_behind_;
+    changed_.notify_all();
+  }
+
+  void returned() override {
+    std::lock_guard guard{mutex_};
+    ++times_returned_;
+    changed_.notify_all();
+  }
+
   void tell(event what) override {
     std::lock_guard guard{mutex_};
     events_.push_back(std::move(what));
@@ -84,6 +96,16 @@ public:
     return times_died_;
   }
 
+  int times_left_behind() {
+    std::lock_guard guard{mutex_};
+    return times_left_behind_;
+  }
+
+  /// Waits until the worker that was left behind has ended after all.
+  bool await_return() {
+    return wait([this] { return times_returned_ != 0; });
+  }
+
 private:
   bool wait(const std::function<bool()>& condition) {
     std::unique_lock guard{mutex_};
@@ -98,6 +120,8 @@ private:
   int times_ready_ = 0;
   int times_retiring_ = 0;
   int times_died_ = 0;
+  int times_left_behind_ = 0;
+  int times_returned_ = 0;
 };
 
 } // namespace charmer

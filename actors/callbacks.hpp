@@ -1,0 +1,43 @@
+// What an application is told about the workers of a pool (wpool's callbacks
+// and overrun handlers), as plain structs.
+//
+// Both are observers of the pool's events: each runs in a thread of its own,
+// may block, delays nobody, and is removed alone if it throws.
+//
+// Threading: a callback's functions never run at the same time as each other.
+//
+//   app->add_callbacks("default", "gauge", {.on_new_worker = …});
+//   app->add_overrun_handler("default", "pager",
+//                            [](const charmer::overrun& x) { … });
+#pragma once
+
+#include "charmer/supervision/caf.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace charmer {
+
+/// What is not set is not called. Workers are named as in stats: "worker-3".
+struct worker_callbacks {
+  /// A worker is about to be started.
+  std::function<void(const std::string& worker)> on_init_start;
+  /// It is ready.
+  std::function<void(const std::string& worker)> on_new_worker;
+  /// It has ended, for this reason; also when it was killed.
+  std::function<void(const std::string& worker, const caf::error& why)>
+      on_worker_dead;
+};
+
+/// A request that has run for long.
+struct overrun {
+  /// "overrun"; or "max_overrun_limit": it was ended, and its worker replaced.
+  std::string alert;
+  std::string pool;
+  std::string worker;
+  std::string task; ///< the command, if it has a name
+  timespan runtime{0};
+};
+
+} // namespace charmer

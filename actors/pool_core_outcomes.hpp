@@ -1,0 +1,228 @@
+// Part of pool_core.hpp: how requests end.
+#pragma once
+
+#include "charmer/actors/pool_core.hpp"
+
+namespace charmer {
+
+// -- answers ------------------------------------------------------------------
+
+template <class T>
+auto pool_core<T>::finish(std::uint64_t lease_id, verdict how,
+                          std::optional<nanoseconds> measured, time_point now,
+                          effects& out) -> std::optional<request> {
+  std::lock_guard guard{mutex_};
+  auto id = requests_.find(lease_id);
+  if (id == no_index || requests_[id].role == purpose::lease) {
+    ++counts_.stale;
+    return std::nullopt;
+  }
+  auto& r = requests_[id];
+  if (measured)
+    commands_[r.kind].estimate.add(*measured);
+  ++workers_[r.worker].requests;
+  std::optional<request> result;
+  if (r.state == stage::cancelling) {
+    ++counts_.stale;
+  } else {
+    ++(how == verdict::success ? counts_.replied : counts_.failed);
+    judge(id, how, now, out);
+    result = std::move(r.what);
+  }
+  release(id, now, out);
+  forget(id, now, out);
+  serve(now, out);
+  tell_if_empty();
+  return result;
+}
+
+template <class T>
+void pool_core<T>::bounced(std::uint64_t lease_id, time_point now,
+                           effects& out) {
+  std::lock_guard guard{mutex_};
+  auto id = requests_.find(lease_id);
+  if (id == no_index)
+    return;
+  vacate(requests_[id].worker, now, out);
+  let_go(id, &books::requeued, now, out);
+  serve(now, out);
+}
+
+template <class T>
+void pool_core<T>::sent(std::uint64_t lease_id, time_point now, effects& out) {
+  std::lock_guard guard{mutex_};
+  auto id = requests_.find(lease_id);
+  if (id == no_index)
+    return;
+  requests_[id].sent = true;
+  if (workers_[requests_[id].worker].dead) {
+    bury(id, now, out);
+    serve(now, out);
+  }
+}
+
+// -- outcomes that are no answers ---------------------------------------------
+
+// What the breaker learns from it.
+template <class T>
+void pool_core<T>::judge(std::uint32_t id, verdict how, time_point now,
+                         effects& out) {
+  auto& r = requests_[id];
+  if (!limits_.breaker.enabled || r.role == purpose::errand)
+    return;
+  auto probe = std::exchange(r.probe, false);
+  auto change = breaker_change::none;
+  if (how == verdict::success)
+    change = breaker_.succeeded(now, probe);
+  else if (how == verdict::failure)
+    change = breaker_.failed(now, probe);
+  else if (probe)
+    breaker_.abandoned_probe();
+  if (change != breaker_change::none)
+    out.circuit = change;
+}
+
+// Counts an outcome that is not a worker's answer and has it told.
+template <class T>
+void pool_core<T>::settle(std::uint32_t id, pool_errc code, bool begun,
+                          const std::optional<cause>& why, time_point now,
+                          effects& out) {
+  ++(code == pool_errc::cancelled ? counts_.cancelled : counts_.failed);
+  auto counts = limits_.breaker.counts(code);
+  judge(id, counts ? verdict::failure : verdict::refusal, now, out);
+  auto& r = requests_[id];
+  settlement s;
+  s.who = std::move(r.what);
+  s.code = code;
+  s.serial = r.serial;
+  s.begun = begun;
+  s.errand = r.role == purpose::errand;
+  s.deaths = r.deaths;
+  s.why = why;
+  if (r.worker != no_index) {
+    s.worker = workers_[r.worker].name;
+    s.incarnation = workers_[r.worker].incarnation;
+  }
+  out.settlements.push_back(std::move(s));
+}
+
+template <class T>
+void pool_core<T>::settle_waiting(pool_errc code,
+                                  const std::optional<cause>& why,
+                                  time_point now, effects& out) {
+  auto all = [&](index_list& list) {
+    while (!list.empty()) {
+      auto id = list.head;
+      dequeue(id);
+      settle(id, code, false, why, now, out);
+      forget(id, now, out);
+    }
+  };
+  // One that ends lets the next of its key into a line: hence again.
+  for (auto left = waiting_ + 1; waiting_ != 0 && waiting_ != left;) {
+    left = waiting_;
+    for (auto& line : queue_)
+      all(line);
+    all(undecided_);
+    for (std::uint32_t i = 0; i < seats_.all(); ++i) {
+      all(seats_[i].orders);
+      all(seats_[i].line);
+    }
+  }
+}
+
+// Ends a request before its worker answered: expiry and cancellation. One that
+// lies with a worker stays with it until the worker lets go of it.
+template <class T>
+void pool_core<T>::withdraw(std::uint32_t id, pool_errc code, bool answer,
+                            time_point now, effects& out) {
+  auto& r = requests_[id];
+  auto was_leased = r.state == stage::leased;
+  if (was_leased && r.role == purpose::lease) {
+    end_lease(id, code, now, out);
+    return;
+  }
+  if (!was_leased)
+    dequeue(id);
+  if (answer) {
+    settle(id, code, was_leased && may_have_begun(id), std::nullopt, now, out);
+  } else {
+    ++counts_.cancelled;
+    judge(id, verdict::refusal, now, out);
+  }
+  if (!was_leased) {
+    forget(id, now, out);
+  } else {
+    requests_.detach(id);
+    r.state = stage::cancelling;
+    r.what = request{};
+    out.cancellations.push_back(
+        {workers_[r.worker].handle, requests_.lease_of(id)});
+    r.deadline = now + limits_.cancel_grace;
+    if (watches_overruns())
+      overrun_wheel_.disarm(id);
+    arm(id, out);
+  }
+  tell_if_empty();
+}
+
+template <class T>
+bool pool_core<T>::may_have_begun(std::uint32_t id) const {
+  auto& proof = workers_[requests_[id].worker].proof;
+  return !proof || proof->begun(requests_.lease_of(id));
+}
+
+// Takes a request from a worker that will not answer it: back to where it
+// waited, at the head, unless it has its outcome already, or no other worker
+// will do.
+template <class T>
+void pool_core<T>::let_go(std::uint32_t id, std::uint64_t books::*counter,
+                          time_point now, effects& out) {
+  auto& r = requests_[id];
+  auto only_that_one =
+      r.role == purpose::errand || r.how.kind == choice::this_worker;
+  auto why = workers_[r.worker].why;
+  if (r.state == stage::leased && only_that_one)
+    settle(id, pool_errc::worker_died, false, why, now, out);
+  auto done = r.state == stage::cancelling || only_that_one;
+  release(id, now, out);
+  if (done) {
+    forget(id, now, out);
+    tell_if_empty();
+    return;
+  }
+  ++(counts_.*counter);
+  r.worker = no_index;
+  if (r.keyed)
+    go_to_seat_of_key(id, true, out);
+  else
+    enqueue(id, place::central, r.priority, true, out);
+  out.wake = true;
+}
+
+// What a dead worker leaves of one lease.
+template <class T>
+void pool_core<T>::bury(std::uint32_t id, time_point now, effects& out) {
+  auto& r = requests_[id];
+  if (r.role == purpose::lease) {
+    end_lease(id, pool_errc::worker_died, now, out);
+    return;
+  }
+  auto begun = may_have_begun(id);
+  if (begun)
+    ++r.deaths;
+  auto again = r.idempotent.value_or(commands_[r.kind].idempotent)
+               && r.role == purpose::task;
+  if (r.state == stage::cancelling || !begun
+      || (again && r.deaths < limits_.poison_after)) {
+    let_go(id, begun ? &books::retried : &books::requeued, now, out);
+    return;
+  }
+  settle(id, again ? pool_errc::poisoned : pool_errc::worker_died, true,
+         workers_[r.worker].why, now, out);
+  release(id, now, out);
+  forget(id, now, out);
+  tell_if_empty();
+}
+
+} // namespace charmer

@@ -1,0 +1,614 @@
+// Part of pool_core.hpp: how a request comes in, where it waits, and how it
+// gets to a worker.
+#pragma once
+
+#include "charmer/actors/pool_core.hpp"
+
+namespace charmer {
+
+template <class T>
+pool_core<T>::pool_core(core_limits limits, time_point now)
+    : limits_(limits), epoch_(now), workers_(limits.prefetch),
+      seats_(limits.seed), breaker_(limits.breaker) {
+  seats_.resize(limits.size);
+}
+
+// -- callers ------------------------------------------------------------------
+
+template <class T>
+pool_errc pool_core<T>::submit(submission x, time_point now, effects& out) {
+  std::lock_guard guard{mutex_};
+  if (x.within.number != 0)
+    return submit_errand(std::move(x), now, out);
+  if (x.how.kind == choice::unsaid)
+    x.how = limits_.usual;
+  auto refusal = refusal_of(x, now);
+  if (refusal != pool_errc::none)
+    return refuse(std::move(x), refusal, out);
+  auto kind = commands_.find(x.command);
+  auto to = choose(x, kind, now);
+  if (to.refusal == pool_errc::none && to.worker == no_index && !fits(x, to))
+    to.refusal = pool_errc::queue_full;
+  auto probe = false;
+  if (to.refusal == pool_errc::none && limits_.breaker.enabled) {
+    auto permit = breaker_.permit(now);
+    probe = permit == permission::probe;
+    if (permit == permission::refuse)
+      to.refusal = pool_errc::circuit_open;
+  }
+  auto keyed = x.how.kind == choice::hash_worker;
+  if (to.refusal != pool_errc::none) {
+    if (keyed && to.where != place::key)
+      keys_.leave(x.how.value);
+    return refuse(std::move(x), to.refusal, out);
+  }
+  auto id = admit(std::move(x), kind, now, out);
+  auto& r = requests_[id];
+  r.probe = probe;
+  r.keyed = keyed && to.where != place::key;
+  if (to.worker != no_index)
+    lease(id, to.worker, now, out);
+  else
+    enqueue(id, to.where, to.line, false, out);
+  return pool_errc::none;
+}
+
+template <class T>
+bool pool_core<T>::cancel(request_key key, time_point now, effects& out) {
+  std::lock_guard guard{mutex_};
+  auto id = requests_.find(key);
+  if (id == no_index)
+    return false;
+  withdraw(id, pool_errc::cancelled, true, now, out);
+  serve(now, out);
+  return true;
+}
+
+template <class T>
+bool pool_core<T>::give_back(request_key key, caller_key from, time_point now,
+                             effects& out) {
+  std::lock_guard guard{mutex_};
+  auto id = requests_.find(key);
+  if (id == no_index || requests_[id].role != purpose::lease
+      || (from && from != requests_[id].caller))
+    return false;
+  if (requests_[id].state == stage::leased)
+    end_lease(id, pool_errc::none, now, out);
+  else
+    withdraw(id, pool_errc::cancelled, true, now, out);
+  serve(now, out);
+  return true;
+}
+
+template <class T>
+void pool_core<T>::caller_died(caller_key who, time_point now, effects& out) {
+  std::lock_guard guard{mutex_};
+  for (auto id = requests_.first_of(who); id != no_index;
+       id = requests_.first_of(who))
+    withdraw(id, pool_errc::cancelled, false, now, out);
+  requests_.forget_caller(who);
+  serve(now, out);
+}
+
+template <class T>
+bool pool_core<T>::dispatch(std::size_t limit, time_point now, effects& out) {
+  std::lock_guard guard{mutex_};
+  if (limits_.managed)
+    return false;
+  for (auto id = head_of_queue(); id != no_index; id = head_of_queue()) {
+    auto& r = requests_[id];
+    auto target = pick(r.kind, r.role == purpose::lease, now);
+    if (target == no_index)
+      return false;
+    if (limit-- == 0)
+      return true;
+    dequeue(id);
+    lease(id, target, now, out);
+  }
+  return false;
+}
+
+// -- choosing -----------------------------------------------------------------
+
+template <class T>
+pool_errc pool_core<T>::refusal_of(const submission& x, time_point now) const {
+  if (closing_)
+    return pool_errc::shutting_down;
+  if (degraded_)
+    return pool_errc::pool_degraded;
+  if (x.deadline <= now || x.queue_deadline <= now)
+    return pool_errc::wait_timeout;
+  return pool_errc::none;
+}
+
+template <class T>
+auto pool_core<T>::choose(const submission& x, std::uint32_t kind,
+                          time_point now) -> route {
+  switch (x.how.kind) {
+    case choice::next_available_worker:
+      if (!limits_.queue)
+        return {pool_errc::unsupported};
+      if (auto at = workers_.idle(); at != no_index)
+        return {.worker = at};
+      return {pool_errc::no_available_worker};
+    case choice::best_worker:
+      return to_seat(seats_.best(), x.lease, kind, now);
+    case choice::next_worker:
+      return to_seat(seats_.next(), x.lease, kind, now);
+    case choice::random_worker:
+      return to_seat(seats_.random(), x.lease, kind, now);
+    case choice::hash_worker:
+      if (!keys_.enter(x.how.value))
+        return {.where = place::key};
+      if (seats_.size() == 0)
+        return route{};
+      return to_seat(jump_hash(x.how.value, seats_.size()), x.lease, kind, now);
+    case choice::custom_worker:
+      return {.where = place::undecided};
+    case choice::this_worker:
+      return to_incarnation(x.how.value, x.lease, kind, now);
+    default:
+      return central(x, kind, now);
+  }
+}
+
+template <class T>
+auto pool_core<T>::central(const submission& x, std::uint32_t kind,
+                           time_point now) -> route {
+  if (!limits_.queue)
+    return {pool_errc::unsupported};
+  auto priority = std::min<std::uint8_t>(x.priority, 2);
+  if (!limits_.managed && head_of_queue() == no_index)
+    if (auto at = pick(kind, x.lease, now); at != no_index)
+      return {.worker = at};
+  return {.line = priority};
+}
+
+// To the worker that sits there, or into the line before it.
+template <class T>
+auto pool_core<T>::to_seat(std::uint32_t seat, bool lease, std::uint32_t kind,
+                           time_point now) -> route {
+  if (seat == no_index) // nobody is ready
+    return limits_.queue ? route{.line = 1}
+                         : route{pool_errc::no_available_worker};
+  auto& s = seats_[seat];
+  if (s.line.empty() && s.orders.empty() && s.worker != no_index
+      && takes(s.worker, kind, lease, now))
+    return {.worker = s.worker};
+  return {.where = place::seat, .line = seat};
+}
+
+template <class T>
+auto pool_core<T>::to_incarnation(std::uint64_t incarnation, bool lease,
+                                  std::uint32_t kind, time_point now) -> route {
+  auto at = workers_.find(incarnation);
+  if (at == no_index || workers_[at].state != worker_state::ready
+      || workers_[at].seat == no_index)
+    return {pool_errc::no_available_worker};
+  auto seat = workers_[at].seat;
+  if (seats_[seat].orders.empty() && takes(at, kind, lease, now))
+    return {.worker = at};
+  return {.where = place::order, .line = seat};
+}
+
+template <class T>
+bool pool_core<T>::fits(const submission& x, const route& to) {
+  std::uint64_t before = 0;
+  switch (to.where) {
+    case place::seat:
+      before = seats_[to.line].line.size;
+      break;
+    case place::order:
+      before = seats_[to.line].orders.size;
+      break;
+    case place::key:
+      before = keys_.behind(x.how.value).size;
+      break;
+    case place::undecided:
+      before = undecided_.size;
+      break;
+    case place::desk:
+      before = desks_.find(to.line)->line.size;
+      break;
+    default:
+      for (auto& line : queue_)
+        before += line.size;
+      break;
+  }
+  return before < limits_.queue_size
+         && waiting_bytes_ + x.bytes <= limits_.queue_bytes
+         && !requests_.full();
+}
+
+template <class T>
+pool_errc pool_core<T>::refuse(submission x, pool_errc code, effects& out) {
+  ++counts_.refused;
+  settlement s;
+  s.who = std::move(x.what);
+  s.code = code;
+  s.errand = x.within.number != 0;
+  if (code == pool_errc::pool_degraded)
+    s.why = last_error_;
+  out.settlements.push_back(std::move(s));
+  return code;
+}
+
+template <class T>
+std::uint32_t pool_core<T>::admit(submission x, std::uint32_t kind,
+                                  time_point now, effects& out) {
+  ++counts_.accepted;
+  record r;
+  r.what = std::move(x.what);
+  r.caller = x.caller;
+  r.key = x.key;
+  r.bytes = x.bytes;
+  r.deadline = x.deadline;
+  r.queue_deadline = x.queue_deadline;
+  r.kind = kind;
+  r.idempotent = x.idempotent;
+  r.how = x.how;
+  r.role = x.lease ? purpose::lease : purpose::task;
+  r.priority = std::min<std::uint8_t>(x.priority, 2);
+  r.since = now;
+  auto [id, fresh] = requests_.admit(std::move(r));
+  if (fresh)
+    out.watch = x.caller;
+  return id;
+}
+
+// The record is free again; the next one of its key may go.
+template <class T>
+void pool_core<T>::forget(std::uint32_t id, time_point now, effects& out) {
+  wheel_.disarm(id);
+  if (watches_overruns())
+    overrun_wheel_.disarm(id);
+  auto& r = requests_[id];
+  auto keyed = r.keyed;
+  auto key = r.how.value;
+  requests_.forget(id);
+  if (keyed)
+    promote(key, now, out);
+}
+
+template <class T>
+void pool_core<T>::promote(std::uint64_t key, time_point, effects& out) {
+  auto& chain = keys_.behind(key);
+  if (chain.empty()) {
+    keys_.leave(key);
+    return;
+  }
+  auto id = chain.head;
+  dequeue(id);
+  requests_[id].keyed = true;
+  go_to_seat_of_key(id, false, out);
+}
+
+// -- lines --------------------------------------------------------------------
+
+template <class T>
+index_list& pool_core<T>::line_of(place where, std::uint32_t line,
+                                  const record& r) {
+  switch (where) {
+    case place::seat:
+      return seats_[line].line;
+    case place::order:
+      return seats_[line].orders;
+    case place::key:
+      return keys_.behind(r.how.value);
+    case place::desk:
+      return desks_.find(line)->line;
+    case place::undecided:
+      return undecided_;
+    default:
+      return queue_[line];
+  }
+}
+
+template <class T>
+void pool_core<T>::enqueue(std::uint32_t id, place where, std::uint32_t line,
+                           bool in_front, effects& out) {
+  auto& r = requests_[id];
+  r.state = stage::waiting;
+  r.where = where;
+  r.line = line;
+  auto& list = line_of(where, line, r);
+  if (in_front || (limits_.lifo && where == place::central))
+    list.push_front(requests_.records(), id);
+  else
+    list.push_back(requests_.records(), id);
+  ++waiting_;
+  waiting_bytes_ += r.bytes;
+  if (where == place::seat) {
+    weigh(line);
+  } else if (where == place::undecided) {
+    out.wake = true;
+  } else if (where == place::central) {
+    out.administer = out.administer || overflow_wanted() != 0;
+    out.wake = out.wake || limits_.managed;
+  }
+  arm(id, out);
+}
+
+template <class T>
+void pool_core<T>::dequeue(std::uint32_t id) {
+  auto& r = requests_[id];
+  line_of(r.where, r.line, r).remove(requests_.records(), id);
+  --waiting_;
+  waiting_bytes_ -= r.bytes;
+  if (r.where == place::seat)
+    weigh(r.line);
+  r.where = place::nowhere;
+}
+
+template <class T>
+void pool_core<T>::go_to_seat_of_key(std::uint32_t id, bool in_front,
+                                     effects& out) {
+  if (seats_.size() == 0) {
+    enqueue(id, place::central, requests_[id].priority, in_front, out);
+    out.wake = true;
+    return;
+  }
+  auto seat = jump_hash(requests_[id].how.value, seats_.size());
+  enqueue(id, place::seat, seat, in_front, out);
+  if (seats_[seat].worker != no_index)
+    hungry_.push_back(seats_[seat].worker);
+}
+
+template <class T>
+std::uint32_t pool_core<T>::head_of_queue() const {
+  for (auto& line : queue_)
+    if (!line.empty())
+      return line.head;
+  return no_index;
+}
+
+// What a worker with room is to be given: orders, else the older one of its own
+// line and the pool's queue.
+template <class T>
+std::uint32_t pool_core<T>::next_for(std::uint32_t at) const {
+  auto& w = workers_[at];
+  auto queued = limits_.managed ? no_index : head_of_queue();
+  if (w.seat == no_index || seats_[w.seat].worker != at)
+    return queued;
+  auto& s = seats_[w.seat];
+  if (!s.orders.empty())
+    return s.orders.head;
+  if (s.line.empty() || queued == no_index)
+    return s.line.empty() ? queued : s.line.head;
+  auto& r = requests_[queued];
+  auto urgent = r.priority == 0;
+  auto older = !limits_.lifo && r.serial < requests_[s.line.head].serial;
+  return urgent || older ? queued : s.line.head;
+}
+
+// -- leases -------------------------------------------------------------------
+
+// An idle worker, or one to which a command of this kind may be sent ahead.
+template <class T>
+std::uint32_t pool_core<T>::pick(std::uint32_t kind, bool lease,
+                                 time_point now) {
+  auto at = workers_.idle();
+  if (at != no_index || lease)
+    return at;
+  at = workers_.roomy();
+  if (at == no_index || takes(at, kind, lease, now))
+    return at;
+  if (workers_.stalled(workers_[at], now))
+    workers_.skip(at);
+  return no_index;
+}
+
+template <class T>
+bool pool_core<T>::takes(std::uint32_t at, std::uint32_t kind, bool lease,
+                         time_point now) const {
+  auto& w = workers_[at];
+  if (w.state != worker_state::ready)
+    return false;
+  if (w.occupied < w.capacity)
+    return true;
+  auto& estimate = commands_[kind].estimate;
+  return !lease && estimate.known()
+         && workers_.has_room_for(w, estimate.value(), now);
+}
+
+template <class T>
+void pool_core<T>::lease(std::uint32_t id, std::uint32_t at, time_point now,
+                         effects& out) {
+  auto& r = requests_[id];
+  auto& w = workers_[at];
+  requests_.renew(id);
+  r.state = stage::leased;
+  r.worker = at;
+  r.sent = false;
+  r.running_since = now;
+  r.warnings = 0;
+  waited_.add(now - r.since);
+  if (r.role != purpose::errand)
+    ++w.occupied;
+  if (w.overflow)
+    overflow_wheel_.disarm(at);
+  if (r.role == purpose::lease) {
+    ++w.held;
+    r.cost = nanoseconds{0};
+    desks_.open(id);
+    out.grants.push_back({r.what, w.handle, w.name, w.incarnation, r.deadline});
+  } else {
+    auto& estimate = commands_[r.kind].estimate;
+    r.cost = estimate.known() ? estimate.value() : unknown_cost;
+    out.assignments.push_back(
+        {w.handle, requests_.lease_of(id), r.what, !w.proof});
+  }
+  w.work += r.cost;
+  if (w.leases.empty())
+    w.front_since = now;
+  w.leases.push_back(requests_.records(), id);
+  workers_.relist(at);
+  if (w.seat != no_index)
+    weigh(w.seat);
+  if (watches_overruns() && w.occupied <= w.capacity
+      && r.role != purpose::lease)
+    arm_overrun(id, out);
+  arm(id, out);
+}
+
+// Takes a lease from its worker; the record lives on.
+template <class T>
+void pool_core<T>::release(std::uint32_t id, time_point now, effects& out) {
+  auto& r = requests_[id];
+  auto at = r.worker;
+  auto& w = workers_[at];
+  w.leases.remove(requests_.records(), id);
+  w.work -= r.cost;
+  w.front_since = now;
+  auto* its_desk = r.role == purpose::errand ? desks_.find(r.line) : nullptr;
+  if (r.role == purpose::errand) {
+    its_desk->running = no_index;
+  } else {
+    --w.occupied;
+    if (r.role == purpose::lease)
+      --w.held;
+    else
+      busy_.add(now - r.running_since);
+  }
+  if (w.seat != no_index)
+    weigh(w.seat);
+  requests_.renew(id); // what still names the lease is stale from here on
+  if (watches_overruns())
+    overrun_wheel_.disarm(id);
+  if (w.dead) {
+    if (w.leases.empty())
+      workers_.drop(at);
+    return;
+  }
+  workers_.relist(at);
+  hungry_.push_back(at);
+  if (watches_overruns())
+    watch_front(at, now, out);
+  if (its_desk && !its_desk->line.empty()) {
+    auto next = its_desk->line.head;
+    dequeue(next);
+    its_desk->running = next;
+    lease(next, at, now, out);
+  }
+}
+
+// Gives every worker that was touched what it may have.
+template <class T>
+void pool_core<T>::serve(time_point now, effects& out) {
+  while (!hungry_.empty()) {
+    auto at = hungry_.back();
+    hungry_.pop_back();
+    if (!workers_[at].used)
+      continue;
+    feed(at, now, out);
+    settle_down(at, now, out);
+  }
+}
+
+template <class T>
+void pool_core<T>::feed(std::uint32_t at, time_point now, effects& out) {
+  if (workers_[at].state != worker_state::ready)
+    return;
+  for (auto id = next_for(at); id != no_index; id = next_for(at)) {
+    auto& r = requests_[id];
+    if (!takes(at, r.kind, r.role == purpose::lease, now))
+      return;
+    dequeue(id);
+    lease(id, at, now, out);
+  }
+}
+
+// What becomes of a worker that was left with nothing to do.
+template <class T>
+void pool_core<T>::settle_down(std::uint32_t at, time_point now, effects& out) {
+  auto& w = workers_[at];
+  if (!w.leases.empty() || w.dead)
+    return;
+  if (w.leaving) {
+    w.leaving = false;
+    out.dismissals.push_back(w.handle);
+  } else if (w.dismissed) {
+    out.administer = true;
+  } else if (w.overflow && w.state == worker_state::ready) {
+    if (limits_.overflow_retention == nanoseconds{0}) {
+      dismiss(at, now, out);
+    } else {
+      auto tick = tick_of(now + limits_.overflow_retention) + 1;
+      overflow_wheel_.arm(at, tick);
+      ask_for(time_of(tick), out);
+    }
+  }
+}
+
+template <class T>
+void pool_core<T>::weigh(std::uint32_t seat) {
+  auto& s = seats_[seat];
+  auto load = s.line.size;
+  if (s.worker != no_index)
+    load += workers_[s.worker].leases.size;
+  seats_.weigh(seat, load);
+}
+
+// -- leases by hand -----------------------------------------------------------
+
+template <class T>
+pool_errc pool_core<T>::submit_errand(submission x, time_point now,
+                                      effects& out) {
+  auto lease_id = requests_.find(x.within);
+  auto* d = lease_id == no_index ? nullptr : desks_.find(lease_id);
+  auto code = pool_errc::none;
+  if (x.deadline <= now)
+    code = pool_errc::wait_timeout;
+  else if (!d)
+    code = pool_errc::no_available_worker;
+  else if (d->running != no_index
+           && !fits(x, {.where = place::desk, .line = lease_id}))
+    code = pool_errc::queue_full;
+  if (code != pool_errc::none)
+    return refuse(std::move(x), code, out);
+  x.lease = false;
+  x.how = {};
+  auto kind = commands_.find(x.command);
+  auto id = admit(std::move(x), kind, now, out);
+  requests_[id].role = purpose::errand;
+  requests_[id].line = lease_id;
+  if (d->running == no_index) {
+    d->running = id;
+    lease(id, requests_[lease_id].worker, now, out);
+  } else {
+    enqueue(id, place::desk, lease_id, false, out);
+  }
+  return pool_errc::none;
+}
+
+// `how`: none: it was given back; cancelled: its holder is gone; anything else:
+// it was taken away.
+template <class T>
+void pool_core<T>::end_lease(std::uint32_t id, pool_errc how, time_point now,
+                             effects& out) {
+  auto& d = *desks_.find(id);
+  auto dead = workers_[requests_[id].worker].dead;
+  while (!d.line.empty()) {
+    auto errand = d.line.head;
+    dequeue(errand);
+    settle(errand, dead ? pool_errc::worker_died : pool_errc::cancelled, false,
+           workers_[requests_[id].worker].why, now, out);
+    forget(errand, now, out);
+  }
+  if (d.running != no_index) {
+    // It goes on, and occupies the worker by itself.
+    auto& w = workers_[requests_[id].worker];
+    requests_[d.running].role = purpose::task;
+    requests_[d.running].how = {choice::this_worker, w.incarnation};
+    ++w.occupied;
+  }
+  desks_.close(id);
+  ++(how == pool_errc::none        ? counts_.replied
+     : how == pool_errc::cancelled ? counts_.cancelled
+                                   : counts_.failed);
+  release(id, now, out);
+  forget(id, now, out);
+  tell_if_empty();
+}
+
+} // namespace charmer

@@ -1,0 +1,412 @@
+// Part of pool_core.hpp: workers come, retire and die; the pool as a whole.
+#pragma once
+
+#include "charmer/actors/pool_core.hpp"
+
+#include <set>
+
+namespace charmer {
+
+// -- who is wanted ------------------------------------------------------------
+
+template <class T>
+auto pool_core<T>::vacancies(std::size_t limit) const -> std::vector<vacancy> {
+  std::lock_guard guard{mutex_};
+  std::set<std::string> present;
+  for (auto& w : workers_)
+    if (w.used && !w.dead)
+      present.insert(w.name);
+  std::vector<vacancy> result;
+  for (std::uint32_t i = 0; i < seats_.size() && result.size() < limit; ++i)
+    if (auto name = "worker-" + std::to_string(i + 1); !present.count(name))
+      result.push_back({std::move(name), i});
+  auto wanted = overflow_wanted();
+  for (std::uint32_t i = 1;
+       wanted != 0 && i <= limits_.max_overflow && result.size() < limit; ++i)
+    if (auto name = "overflow-" + std::to_string(i); !present.count(name)) {
+      result.push_back({std::move(name), no_index});
+      --wanted;
+    }
+  return result;
+}
+
+template <class T>
+std::vector<std::string> pool_core<T>::leftovers() const {
+  std::lock_guard guard{mutex_};
+  std::vector<std::string> result;
+  for (auto& w : workers_)
+    if (w.used && !w.dead && w.dismissed && w.leases.empty())
+      result.push_back(w.name);
+  return result;
+}
+
+// One for each waiting request for which nobody is starting yet.
+template <class T>
+std::uint32_t pool_core<T>::overflow_wanted() const {
+  if (limits_.max_overflow == 0 || closing_)
+    return 0;
+  std::uint64_t waiting = 0;
+  for (auto& line : queue_)
+    waiting += line.size;
+  auto unserved = waiting > starting_ ? waiting - starting_ : 0;
+  auto room = limits_.max_overflow - std::min(limits_.max_overflow, overflow_);
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(unserved, room));
+}
+
+// -- coming and going ---------------------------------------------------------
+
+template <class T>
+std::uint64_t pool_core<T>::add_worker(const vacancy& where) {
+  std::lock_guard guard{mutex_};
+  ++starting_;
+  if (where.seat == no_index)
+    ++overflow_;
+  return workers_[workers_.add(where.worker, where.seat)].incarnation;
+}
+
+template <class T>
+bool pool_core<T>::worker_ready(std::uint64_t incarnation, worker handle,
+                                std::uint32_t capacity,
+                                std::shared_ptr<const evidence> proof,
+                                time_point now, effects& out) {
+  std::lock_guard guard{mutex_};
+  auto at = workers_.find(incarnation);
+  if (at == no_index)
+    return false;
+  auto& w = workers_[at];
+  w.handle = std::move(handle);
+  w.capacity = capacity;
+  w.proof = std::move(proof);
+  w.since = now;
+  if (w.state == worker_state::starting) {
+    --starting_;
+    w.state = worker_state::ready;
+    if (w.seat != no_index) {
+      auto before = seats_[w.seat].worker;
+      seats_.take(w.seat, at);
+      if (before != no_index)
+        workers_.retire(before); // it finishes what it has
+      weigh(w.seat);
+      if (w.seat >= seats_.size())
+        dismiss(at, now, out); // the pool shrank while it started
+    }
+    ++membership_;
+  }
+  workers_.relist(at);
+  last_error_.reset();
+  hungry_.push_back(at);
+  serve(now, out);
+  out.wake = out.wake || head_of_queue() != no_index || limits_.managed;
+  changed_.notify_all();
+  return std::exchange(degraded_, false);
+}
+
+template <class T>
+void pool_core<T>::worker_retiring(std::uint64_t incarnation, time_point now,
+                                   effects& out) {
+  std::lock_guard guard{mutex_};
+  auto at = workers_.find(incarnation);
+  if (at == no_index)
+    return;
+  // One that was never ready knows by itself that it has nothing.
+  workers_[at].leaving = workers_[at].state != worker_state::starting;
+  vacate(at, now, out);
+  hungry_.push_back(at);
+  serve(now, out);
+}
+
+template <class T>
+void pool_core<T>::worker_died(std::uint64_t incarnation, const cause& why,
+                               time_point now, effects& out) {
+  std::lock_guard guard{mutex_};
+  auto at = workers_.find(incarnation);
+  if (at == no_index)
+    return;
+  last_error_ = why;
+  auto was_ready = workers_[at].state != worker_state::starting;
+  vacate(at, now, out);
+  overflow_wheel_.disarm(at);
+  auto& w = workers_[at];
+  if (w.overflow)
+    --overflow_;
+  w.why = why;
+  workers_.bury(at);
+  if (w.leases.empty()) {
+    workers_.drop(at);
+  } else {
+    // From the newest to the oldest, because each goes to the queue's head.
+    for (auto id = w.leases.tail; id != no_index;) {
+      auto before = requests_[id].prev;
+      if (workers_[at].proof || requests_[id].sent
+          || requests_[id].role == purpose::lease)
+        bury(id, now, out);
+      id = before;
+    }
+  }
+  serve(now, out);
+  out.wake = out.wake || head_of_queue() != no_index;
+  // Base workers are restarted by their supervisor, and who could not start is
+  // not tried again at once.
+  out.administer = out.administer || (was_ready && overflow_wanted() != 0);
+  changed_.notify_all();
+}
+
+template <class T>
+bool pool_core<T>::left_behind() {
+  std::lock_guard guard{mutex_};
+  return ++abandoned_ > limits_.max_abandoned;
+}
+
+template <class T>
+void pool_core<T>::returned() {
+  std::lock_guard guard{mutex_};
+  --abandoned_;
+}
+
+template <class T>
+void pool_core<T>::declare(std::string_view command, bool idempotent) {
+  std::lock_guard guard{mutex_};
+  commands_.declare(command, idempotent);
+}
+
+// It is given nothing more; what waits for it alone goes elsewhere.
+template <class T>
+void pool_core<T>::vacate(std::uint32_t at, time_point now, effects& out) {
+  auto& w = workers_[at];
+  if (w.state == worker_state::starting)
+    --starting_;
+  if (w.state == worker_state::ready)
+    ++membership_;
+  workers_.retire(at);
+  if (w.seat != no_index && seats_[w.seat].worker == at) {
+    seats_.leave(w.seat);
+    scatter(w.seat, now, out);
+  }
+}
+
+// Nobody sits there now. Equal keys wait for the successor, others for anybody.
+template <class T>
+void pool_core<T>::scatter(std::uint32_t seat, time_point now, effects& out) {
+  auto& s = seats_[seat];
+  while (!s.orders.empty()) {
+    auto id = s.orders.head;
+    dequeue(id);
+    settle(id, pool_errc::no_available_worker, false, std::nullopt, now, out);
+    forget(id, now, out);
+  }
+  auto closed = seat >= seats_.size();
+  for (auto id = s.line.tail; id != no_index;) {
+    auto before = requests_[id].prev;
+    auto& r = requests_[id];
+    if (!r.keyed) {
+      dequeue(id);
+      enqueue(id, place::central, r.priority, true, out);
+    } else if (closed) {
+      dequeue(id);
+      go_to_seat_of_key(id, true, out);
+    }
+    id = before;
+  }
+  out.wake = out.wake || head_of_queue() != no_index;
+}
+
+// It ends for good, as soon as it has nothing left to do.
+template <class T>
+void pool_core<T>::dismiss(std::uint32_t at, time_point now, effects& out) {
+  vacate(at, now, out);
+  overflow_wheel_.disarm(at);
+  workers_[at].dismissed = true;
+  if (workers_[at].leases.empty())
+    out.administer = true;
+}
+
+template <class T>
+void pool_core<T>::expel(std::uint32_t at, time_point now, effects& out) {
+  vacate(at, now, out);
+  workers_[at].state = worker_state::expelled;
+  ++counts_.expelled;
+  out.expulsions.push_back(workers_[at].handle);
+}
+
+template <class T>
+void pool_core<T>::resize(std::uint32_t size, time_point now, effects& out) {
+  std::lock_guard guard{mutex_};
+  seats_.resize(size);
+  for (std::uint32_t at = 0; at < workers_.size(); ++at) {
+    auto& w = workers_[at];
+    if (w.used && !w.dead && w.seat != no_index && w.seat >= size
+        && w.state == worker_state::ready)
+      dismiss(at, now, out);
+  }
+  // Closed seats that nobody sat in may have had lines all the same.
+  for (auto seat = size; seat < seats_.all(); ++seat)
+    scatter(seat, now, out);
+  serve(now, out);
+  out.administer = true;
+}
+
+template <class T>
+std::uint32_t pool_core<T>::size() const {
+  std::lock_guard guard{mutex_};
+  return seats_.size();
+}
+
+template <class T>
+bool pool_core<T>::degrade(const cause& why, time_point now, effects& out) {
+  std::lock_guard guard{mutex_};
+  if (!last_error_)
+    last_error_ = why;
+  changed_.notify_all();
+  if (degraded_ || closing_ || workers_.ready() > 0)
+    return false;
+  degraded_ = true;
+  settle_waiting(pool_errc::pool_degraded, last_error_, now, out);
+  return true;
+}
+
+// -- the pool as a whole ------------------------------------------------------
+
+template <class T>
+void pool_core<T>::drain() {
+  std::lock_guard guard{mutex_};
+  closing_ = true;
+  changed_.notify_all();
+}
+
+template <class T>
+void pool_core<T>::reopen() {
+  std::lock_guard guard{mutex_};
+  closing_ = false;
+}
+
+template <class T>
+void pool_core<T>::close(time_point now, effects& out) {
+  std::lock_guard guard{mutex_};
+  closing_ = true;
+  settle_waiting(pool_errc::shutting_down, std::nullopt, now, out);
+  for (std::uint32_t at = 0; at < workers_.size(); ++at)
+    while (!workers_[at].leases.empty()) {
+      // A lease by hand comes before its errands, and ends those that wait.
+      auto id = workers_[at].leases.head;
+      if (requests_[id].role == purpose::lease) {
+        end_lease(id, pool_errc::shutting_down, now, out);
+        continue;
+      }
+      if (requests_[id].state == stage::leased)
+        settle(id, pool_errc::shutting_down, true, std::nullopt, now, out);
+      release(id, now, out);
+      forget(id, now, out);
+    }
+  settle_waiting(pool_errc::shutting_down, std::nullopt, now, out);
+  hungry_.clear();
+  changed_.notify_all();
+}
+
+template <class T>
+bool pool_core<T>::wait_until_empty(time_point limit) {
+  std::unique_lock guard{mutex_};
+  return changed_.wait_until(guard, limit, [&] { return empty(); });
+}
+
+template <class T>
+bool pool_core<T>::wait_until_ready(std::size_t count, time_point limit) {
+  std::unique_lock guard{mutex_};
+  changed_.wait_until(guard, limit, [&] {
+    return workers_.ready() >= count || degraded_ || closing_;
+  });
+  return workers_.ready() >= count;
+}
+
+template <class T>
+bool pool_core<T>::wait_until_vacant(time_point limit) {
+  std::unique_lock guard{mutex_};
+  return changed_.wait_until(guard, limit, [&] { return workers_.vacant(); });
+}
+
+template <class T>
+auto pool_core<T>::last_error() const -> std::optional<cause> {
+  std::lock_guard guard{mutex_};
+  return last_error_;
+}
+
+// Whether nothing waits and nothing runs. What was given up but still occupies
+// a worker does not count.
+template <class T>
+bool pool_core<T>::empty() const {
+  if (waiting_ != 0)
+    return false;
+  for (auto& w : workers_) {
+    auto [running, ahead] = load_of(w);
+    if (running + ahead != 0)
+      return false;
+  }
+  return true;
+}
+
+template <class T>
+void pool_core<T>::tell_if_empty() {
+  if (closing_ && empty())
+    changed_.notify_all();
+}
+
+// {running, sent ahead}. A request that was given up still occupies its worker,
+// but is in the books no more; an errand runs within its lease.
+template <class T>
+std::pair<std::uint64_t, std::uint64_t>
+pool_core<T>::load_of(const slot& w) const {
+  std::uint64_t running = 0;
+  std::uint64_t ahead = 0;
+  std::uint32_t position = 0;
+  for (auto id = w.leases.head; id != no_index; id = requests_[id].next) {
+    auto& r = requests_[id];
+    auto is_errand = r.role == purpose::errand;
+    if (r.state == stage::leased)
+      ++(is_errand || position < w.capacity ? running : ahead);
+    position += is_errand ? 0 : 1;
+  }
+  return {running, ahead};
+}
+
+template <class T>
+pool_snapshot pool_core<T>::snapshot(time_point now) const {
+  std::lock_guard guard{mutex_};
+  pool_snapshot result;
+  result.degraded = degraded_;
+  result.draining = closing_;
+  result.circuit_open =
+      limits_.breaker.enabled && breaker_.state(now) != breaker_state::closed;
+  result.size = seats_.size();
+  result.overflow = overflow_;
+  result.abandoned = abandoned_;
+  result.next_worker = seats_.turn();
+  result.waiting_bytes = waiting_bytes_;
+  result.waited = waited_;
+  result.busy = busy_;
+  result.counts = counts_;
+  result.counts.waiting = waiting_;
+  for (std::uint32_t at = 0; at < workers_.size(); ++at) {
+    auto& w = workers_[at];
+    if (!w.used)
+      continue;
+    auto [running, ahead] = load_of(w);
+    result.counts.running += running;
+    result.counts.waiting += ahead;
+    if (w.dead)
+      continue;
+    worker_snapshot x{w.name, w.incarnation, w.state, running, ahead};
+    x.requests = w.requests;
+    x.since = w.since;
+    x.overflow = w.overflow;
+    x.held = w.held != 0;
+    if (w.seat != no_index && seats_[w.seat].worker == at)
+      x.line = seats_[w.seat].line.size;
+    if (auto id = w.leases.head; id != no_index) {
+      x.task = commands_.name_of(requests_[id].kind);
+      x.running_for = now - requests_[id].running_since;
+    }
+    result.workers.push_back(std::move(x));
+  }
+  return result;
+}
+
+} // namespace charmer

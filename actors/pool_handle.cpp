@@ -1,0 +1,103 @@
+#include "charmer/actors/pool_handle.hpp"
+
+#include "charmer/actors/messages.hpp"
+
+namespace charmer {
+
+namespace {
+
+// What a request says itself wins over what its handle says.
+call_options merge(call_options own, const call_options& defaults) {
+  auto use = [](auto& x, const auto& other, const auto& unsaid) {
+    if (x == unsaid)
+      x = other;
+  };
+  use(own.timeout, defaults.timeout, timespan{0});
+  use(own.queue_timeout, defaults.queue_timeout, timespan{0});
+  use(own.strategy, defaults.strategy, worker_strategy{});
+  use(own.priority, defaults.priority, priority::normal);
+  use(own.idempotent, defaults.idempotent, idempotence::unsaid);
+  use(own.correlation, defaults.correlation, std::string{});
+  use(own.within, defaults.within, call_id{});
+  return own;
+}
+
+bool is_question(const caf::mailbox_element& x) {
+  auto& content = x.content();
+  return content.match_elements<stats_atom>()
+         || content.match_elements<status_atom>()
+         || content.match_elements<members_atom>()
+         || content.match_elements<resize_atom, std::uint32_t>()
+         || content.match_elements<checkin_atom, call_id>()
+         || content.match_elements<cancel_atom, call_id>()
+         || content.match_elements<caf::exit_msg>()
+         || content.match_elements<caf::down_msg>();
+}
+
+// An address in front of a door, also of one on another node, that says how
+// requests are to be treated. Has no mailbox; runs in the sender's context.
+class preset : public caf::monitorable_actor {
+public:
+  preset(caf::actor_config& cfg, caf::actor door, call_options defaults)
+      : monitorable_actor(cfg), door_(std::move(door)),
+        defaults_(std::move(defaults)) {
+    // nop
+  }
+
+  void enqueue(caf::mailbox_element_ptr what,
+               caf::execution_unit* context) override {
+    if (what->mid.is_response())
+      return;
+    if (is_question(*what)) {
+      door_->enqueue(std::move(what), context);
+      return;
+    }
+    auto content = what->move_content_to_message();
+    door_->enqueue(what->sender, what->mid, wrap(content), context);
+  }
+
+  void on_destroy() override {
+    // Everything it has is released by its members.
+  }
+
+  const char* name() const override { return "charmer.preset"; }
+
+private:
+  caf::message wrap(const caf::message& x) const {
+    if (x.match_elements<invocation>())
+      return caf::make_message(
+          merge(x.get_as<invocation>(0).options, defaults_), x);
+    if (x.match_elements<call_options, caf::message>())
+      return caf::make_message(merge(x.get_as<call_options>(0), defaults_),
+                               x.get_as<caf::message>(1));
+    if (x.match_elements<cast_atom, call_options, caf::message>())
+      return caf::make_message(cast_atom_v,
+                               merge(x.get_as<call_options>(1), defaults_),
+                               x.get_as<caf::message>(2));
+    if (x.match_elements<broadcast_atom, call_options, caf::message>())
+      return caf::make_message(broadcast_atom_v,
+                               merge(x.get_as<call_options>(1), defaults_),
+                               x.get_as<caf::message>(2));
+    if (x.match_elements<checkout_atom, call_options>())
+      return caf::make_message(checkout_atom_v,
+                               merge(x.get_as<call_options>(1), defaults_));
+    return caf::make_message(defaults_, x);
+  }
+
+  const caf::actor door_;
+  const call_options defaults_;
+};
+
+} // namespace
+
+pool_handle pool_handle::with(call_options defaults) const {
+  if (!door_)
+    return *this;
+  auto& sys = door_->home_system();
+  caf::actor_config cfg;
+  return {name_, caf::make_actor<preset, caf::actor>(
+                     sys.next_actor_id(), sys.node(), &sys, cfg, door_,
+                     std::move(defaults))};
+}
+
+} // namespace charmer

@@ -1,0 +1,164 @@
+// Part of the runtime: what one can ask of a pool, and have told about it.
+#include "charmer/actors/runtime.hpp"
+#include "charmer/actors/runtime_state.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+
+#include <nlohmann/json.hpp>
+
+namespace charmer {
+
+namespace {
+
+// The name of an observer, which is unique among all of them.
+std::string observer_name(const std::string& kind, const std::string& pool,
+                          const std::string& name) {
+  return kind + " " + name + " of pool " + pool;
+}
+
+void call_back(const worker_callbacks& xs, const event& x) {
+  if (x.name == "charmer.worker.spawned" && xs.on_init_start)
+    xs.on_init_start(x.child);
+  else if (x.name == "charmer.worker.ready" && xs.on_new_worker)
+    xs.on_new_worker(x.child);
+  else if (x.name == "charmer.worker.terminated" && xs.on_worker_dead)
+    xs.on_worker_dead(x.child, x.reason);
+}
+
+std::string detail(const event& x, const std::string& key) {
+  auto i = x.details.find(key);
+  return i != x.details.end() ? i->second : std::string{};
+}
+
+overrun overrun_of(const event& x) {
+  auto seconds = std::strtod(detail(x, "runtime_seconds").c_str(), nullptr);
+  return {detail(x, "alert"), detail(x, "pool"), x.child, detail(x, "task"),
+          std::chrono::duration_cast<timespan>(
+              std::chrono::duration<double>(seconds))};
+}
+
+} // namespace
+
+// -- statistics ---------------------------------------------------------------
+
+std::vector<pool_stats> runtime::all_stats() const {
+  std::vector<pool_stats> result;
+  for (auto& ctx : state_->pools->all())
+    result.push_back(ctx->stats());
+  return result;
+}
+
+caf::expected<std::string>
+runtime::debug_information(const std::string& name) const {
+  auto ctx = state_->pools->find(name);
+  if (!ctx)
+    return pool(name).error();
+  settings alone;
+  alone.pools = {*ctx->settings};
+  auto all = nlohmann::ordered_json::parse(alone.to_json());
+  auto impl = [](const std::string& chosen, const char* built_in) {
+    return chosen.empty() ? std::string{built_in} : chosen;
+  };
+  auto& x = *ctx->settings;
+  auto callers = x.queue == queue_order::lifo ? "lifo_callers" : "fifo_callers";
+  return nlohmann::ordered_json{
+      {"statistics", nlohmann::ordered_json::parse(to_json(ctx->stats()))},
+      {"collections",
+       {{"waiting_callers", impl(x.waiting_callers_impl, callers)},
+        {"idle_workers", impl(x.idle_workers_impl, "lifo_workers")},
+        {"busy_workers", impl(x.busy_workers_impl, "lifo_workers")},
+        {"idle_overflow_workers",
+         impl(x.idle_overflow_workers_impl, "lifo_workers")}}},
+      {"settings", all["pools"][0]}}
+      .dump();
+}
+
+// -- changes ------------------------------------------------------------------
+
+caf::expected<resized> runtime::resize(const std::string& name,
+                                       std::uint32_t size) {
+  auto ctx = state_->pools->find(name);
+  if (!ctx)
+    return pool(name).error();
+  return ctx->resize(size);
+}
+
+const caf::actor_system& runtime::system() const {
+  return state_->system;
+}
+
+caf::error runtime::check_interface(const std::string& name,
+                                    const message_interface& wanted) const {
+  auto ctx = state_->pools->find(name);
+  if (!ctx)
+    return pool(name).error();
+  auto there = native_interface(state_->system, ctx->settings->adapter);
+  if (std::includes(there.begin(), there.end(), wanted.begin(), wanted.end()))
+    return {};
+  std::string text = "the workers of pool \"" + name + "\" do not accept:";
+  for (auto& x : wanted)
+    if (there.count(x) == 0)
+      text += "\n  " + x;
+  if (there.empty())
+    text += "\n(they were registered without their type: see register_native)";
+  return make_error(pool_errc::unsupported, std::move(text));
+}
+
+// -- observers of one pool ----------------------------------------------------
+
+caf::error runtime::add_observer(const std::string& pool_name,
+                                 const std::string& name,
+                                 std::function<void(const event&)> f) {
+  auto ctx = state_->pools->find(pool_name);
+  if (!ctx)
+    return pool(pool_name).error();
+  handler_spec x;
+  x.name = name;
+  x.filter = {.name = "charmer.worker.*", .path = ctx->path + "/*"};
+  x.on_event = std::move(f);
+  x.blocking = true;
+  return state_->events->add(std::move(x));
+}
+
+caf::error runtime::remove_observer(const std::string& pool_name,
+                                    const std::string& name) {
+  for (auto& x : state_->events->which())
+    if (x.name == name) {
+      state_->events->remove(name);
+      return {};
+    }
+  return make_error(pool_errc::no_such_pool,
+                    "pool \"" + pool_name + "\" has no " + name);
+}
+
+caf::error runtime::add_callbacks(const std::string& pool,
+                                  const std::string& name,
+                                  worker_callbacks callbacks) {
+  return add_observer(
+      pool, observer_name("callbacks", pool, name),
+      [xs = std::move(callbacks)](const event& x) { call_back(xs, x); });
+}
+
+caf::error runtime::remove_callbacks(const std::string& pool,
+                                     const std::string& name) {
+  return remove_observer(pool, observer_name("callbacks", pool, name));
+}
+
+caf::error runtime::add_overrun_handler(const std::string& pool,
+                                        const std::string& name,
+                                        std::function<void(const overrun&)> f) {
+  return add_observer(pool, observer_name("overrun handler", pool, name),
+                      [f = std::move(f)](const event& x) {
+                        if (x.name == "charmer.worker.overrun")
+                          f(overrun_of(x));
+                      });
+}
+
+caf::error runtime::remove_overrun_handler(const std::string& pool,
+                                           const std::string& name) {
+  return remove_observer(pool, observer_name("overrun handler", pool, name));
+}
+
+} // namespace charmer

@@ -1,0 +1,85 @@
+// Functions as requests: a pool whose workers run what they are given
+// (PhoenixGenApi's worker pools, wpool's default kind of worker).
+//
+// The workers are native actors with threads of their own, so a task may block.
+// A task that takes longer than the pool's request_timeout is answered
+// exec_timeout, its worker is left behind and replaced (a C++ function cannot
+// be interrupted; see max_abandoned). A task is never tried again. One that
+// throws is answered with an error that carries the text of the exception.
+//
+// Three kinds of pools, which differ in their settings only, all with a circuit
+// breaker: task_pool for anything; async_pool for many short tasks; stream_pool
+// for tasks that live long and send many messages.
+//
+// Threading: tasks run in the worker's thread; what they hold is shared with
+// nobody else unless they share it themselves.
+//
+//   app->start_pool(charmer::async_pool("mails"));
+//   charmer::execute_async(self, pool, [=] { send_mail(letter); })
+//     .receive([] { /* accepted */ },
+//              [](const caf::error& e) { /* queue_full, circuit_open, … */ });
+//   charmer::execute(self, pool, [=] { send_mail(letter); })
+//     .then([] { /* done */ }, [](const caf::error& e) { … });
+#pragma once
+
+#include "charmer/actors/cast.hpp"
+#include "charmer/profiles/settings.hpp"
+
+#include <functional>
+#include <string>
+#include <utility>
+
+namespace charmer {
+
+/// What a worker of such a pool is sent. Stays in this process.
+struct task {
+  std::function<void()> run;
+};
+
+/// 10 workers.
+pool_settings task_pool(std::string name);
+
+/// 100 workers; a task may take 30 s.
+pool_settings async_pool(std::string name);
+
+/// 50 workers; a task may take 5 minutes.
+pool_settings stream_pool(std::string name);
+
+/// The error of a task that threw; `text` is what the exception says.
+inline constexpr auto task_failed = pool_errc::python_exception;
+
+/// Answered when the task is done, or with what became of it.
+template <class Self>
+auto execute(Self* self, const pool_handle& pool, std::function<void()> f,
+             call_options options = {}) {
+  return self->request(pool.actor(), caf::infinite, std::move(options),
+                       caf::make_message(task{std::move(f)}));
+}
+
+inline auto execute(caf::scoped_actor& self, const pool_handle& pool,
+                    std::function<void()> f, call_options options = {}) {
+  return execute(self.ptr(), pool, std::move(f), std::move(options));
+}
+
+/// Answered once the task is accepted, or with the reason why not: queue_full,
+/// circuit_open, pool_degraded, shutting_down. That it fails later is told as
+/// an event (charmer.request.failed).
+template <class Self>
+auto execute_async(Self* self, const pool_handle& pool, std::function<void()> f,
+                   call_options options = {}) {
+  return cast(self, pool, caf::make_message(task{std::move(f)}),
+              std::move(options));
+}
+
+inline auto execute_async(caf::scoped_actor& self, const pool_handle& pool,
+                          std::function<void()> f, call_options options = {}) {
+  return execute_async(self.ptr(), pool, std::move(f), std::move(options));
+}
+
+/// Makes the workers of these pools known as a native behaviour. Done by
+/// charmer::configure.
+void register_tasks();
+
+} // namespace charmer
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(charmer::task)
