@@ -58,7 +58,8 @@ class Fetcher(charmer.ThreadSafeAdapter):
     @charmer.command
     async def as_they_come(self, ports: List[int]) -> AsyncIterator[str]:
         """An async generator streams: each answer as soon as it is there."""
-        tasks = [asyncio.ensure_future(self.head("127.0.0.1", x)) for x in ports]
+        heads = [self.head("127.0.0.1", port) for port in ports]
+        tasks = [asyncio.ensure_future(head) for head in heads]
         try:
             for done in asyncio.as_completed(tasks):
                 yield await done

@@ -92,8 +92,8 @@ class ThreadSafeAdapter(Adapter):
     """Base class of adapters whose commands may run at the same time, in the
     threads of one process: `"profile": "thread"`.
 
-    `self.lock` guards what threads share, `self.local` (a threading.local) holds
-    what each has for itself; `setup_thread` fills it.
+    `self.lock` guards what threads share; `self.local` (a threading.local)
+    holds what each has for itself, and `setup_thread` fills it.
 
         class Tagger(charmer.ThreadSafeAdapter):
             def setup(self) -> None:

@@ -17,16 +17,12 @@ import inspect
 import os
 import sys
 from types import ModuleType
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Optional, Tuple
 
-from charmer import health
 from charmer.adapter import Adapter, ThreadSafeAdapter, mark_of
+from charmer.health import BUILT_IN
 
 PING = "ping"
-BUILT_IN: List[Tuple[str, Callable[..., Any]]] = [
-    (PING, health.ping),
-    ("health_check", health.health_check),
-]
 
 
 class AdapterError(Exception):
@@ -201,7 +197,8 @@ def table(adapter: str, found: Found) -> Commands:
             f"{adapter!r} has no command: no public function, and none with "
             "@charmer.command. Is a class meant (module:Class)?"
         )
-    for name, function in BUILT_IN:
+    for function in BUILT_IN:
+        name = function.__name__
         if name not in commands:
             commands[name] = Command(name, function)
             commands[name].idempotent = True

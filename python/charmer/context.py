@@ -40,7 +40,7 @@ class Running:
 running: ContextVar[Optional[Running]] = ContextVar(
     "charmer_running", default=None
 )
-"""None outside a call, as in a thread of the user's or in an adapter's tests."""
+"""None outside a call, as in a user's thread or in an adapter's tests."""
 
 worker: Optional[Conversation] = None
 """The conversation of this process; None outside a worker, and in a child that

@@ -1,8 +1,9 @@
 """The conversation of a worker with its host, once it serves.
 
 Two kinds of it there are: `charmer.serial` for the process profile, where one
-thread reads, runs and answers, and `charmer.threads` for the thread profile. Here
-is what both have: who waits for what, and where the frames go that are no calls.
+thread reads, runs and answers, and `charmer.threads` for the thread profile.
+Here is what both have: who waits for what, and where the frames go that are no
+calls.
 
 Threading: any thread may send, wait and ask; who reads, the kinds say.
 """

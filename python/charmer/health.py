@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Dict
+from typing import Any, Callable, Dict, Tuple
 
 from charmer import context
 
@@ -38,3 +38,6 @@ def health_check() -> Dict[str, Any]:
         told["healthy"] = False
         told["reason"] = f"{type(error).__name__}: {error}"
     return told
+
+
+BUILT_IN: Tuple[Callable[[], Dict[str, Any]], ...] = (ping, health_check)

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from typing import TYPE_CHECKING, Any, Callable, Coroutine, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Coroutine, List, Optional
+from typing import Tuple
 
 if TYPE_CHECKING:
     import asyncio

@@ -83,7 +83,8 @@ class Section:
         for key in values:
             if key not in known:
                 listed = ", ".join(known)
-                raise OptionsError(f"{place} has no {key!r}; there are: {listed}")
+                text = f"{place} has no {key!r}; there are: {listed}"
+                raise OptionsError(text)
         self.place = place
         self.values = values
 
@@ -91,7 +92,9 @@ class Section:
         """An object within it."""
         return Section(f"{self.place}.{key}", self.values.get(key, {}), known)
 
-    def number(self, key: str, default: float, low: float, high: float) -> float:
+    def number(
+        self, key: str, default: float, low: float, high: float
+    ) -> float:
         """A number within bounds."""
         value = self.values.get(key, default)
         if type(value) not in (int, float) or not low <= value <= high:

@@ -8,8 +8,8 @@ It tells of
 - imports that the table of libraries calls unsafe, or safe only if configured.
 
 `warn` logs each of them once. `strict` makes the call fail, or keeps the worker
-from starting, with ThreadSafetyError; libraries that only need configuration are
-logged as before.
+from starting, with ThreadSafetyError; libraries that only need configuration
+are logged as before.
 
 It costs some microseconds for each call, and is meant for tests and trials.
 
@@ -165,8 +165,10 @@ class Checker:
 
 def described(library: Library) -> str:
     """What is said about an import."""
-    how = {"unsafe": "is not thread-safe", "conditional": "has to be configured"}
-    text = f"{library.name} {how[library.verdict]}: {library.note}"
+    how = "has to be configured"
+    if library.verdict == "unsafe":
+        how = "is not thread-safe"
+    text = f"{library.name} {how}: {library.note}"
     return f"{text}; {library.workaround}" if library.workaround else text
 
 

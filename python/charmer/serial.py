@@ -1,5 +1,5 @@
-"""The process profile: one thread reads, runs the commands in the order of their
-calls, and answers all that came together with one write.
+"""The process profile: one thread reads, runs the commands in the order of
+their calls, and answers all that came together with one write.
 
 An answer is not held back by what comes after it: it leaves after a
 millisecond, and before any command begins that is not known to be quick.
@@ -103,8 +103,6 @@ class Serial(Conversation):
         """Answers one batch. False: it is to be the last."""
         executor = self.executor
         received = executor.since = clock()
-        if self.waiting:
-            frames = self.sorted(frames)
         self.batch = iter(frames)
         going = True
         for data in self.batch:
@@ -142,12 +140,20 @@ class Serial(Conversation):
             return self.from_backlog()
         self.idle = True
         try:
-            return [] if self.stopping else self.receiver.batch()
+            frames = [] if self.stopping else self.receiver.batch()
+            self.idle = False
+            if not self.questions.open or not frames:
+                return frames
+            # A thread of the user's asks the host. What answers it is sorted
+            # out before the turn is given away: who has the turn can trust
+            # that nothing it waits for is in other hands.
+            self.keep(frames)
         finally:
             self.idle = False
             self.turn.release()
             if self.waiting:
                 self.wake()
+        return self.from_backlog()
 
     def from_backlog(self) -> List[Bytes]:
         """What came while a command ran; or, where others read, what comes."""
@@ -179,11 +185,13 @@ class Serial(Conversation):
             self.executor.flush()
             self.keep(self.batch)
             return self.wait_turn(ready, until)
-        self.waiting += 1
+        with self.news:
+            self.waiting += 1
         try:
             return self.wait_turn(ready, until)
         finally:
-            self.waiting -= 1
+            with self.news:
+                self.waiting -= 1
             self.wake()
 
     def wait_turn(
@@ -215,7 +223,7 @@ class Serial(Conversation):
             self.soon(self.attend)
 
     def read(self, seconds: Optional[float]) -> None:
-        """Reads once if something comes within this time. REQUIRES: the turn."""
+        """Reads once, if something comes in time. REQUIRES: the turn."""
         try:
             if not self.poll.poll(None if seconds is None else seconds * 1000):
                 return

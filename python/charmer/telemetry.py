@@ -75,7 +75,9 @@ def emit(
 
 
 @contextmanager
-def span(name: str, metadata: Optional[Values] = None) -> Iterator[Dict[str, Any]]:
+def span(
+    name: str, metadata: Optional[Values] = None
+) -> Iterator[Dict[str, Any]]:
     """Measures what is done within, and emits one event at its end: the
     measurement `duration_ns`, and `outcome` "ok" or "error" (then with the
     `error`'s type) among the metadata. Gives a dict for further measurements.

@@ -1,9 +1,9 @@
 """The thread profile: N commands of one process at once.
 
-The main thread reads; N threads, named charmer-1 … charmer-N (also for `ps -L`),
-run the commands and answer each as it finishes, so answers come in any order. A
-thread has its own slot in the progress page. Because the main thread only reads,
-a Ping is answered and a Cancel heard while all of them are busy.
+The main thread reads; N threads, named charmer-1 … charmer-N (see `ps -L`),
+run the commands and answer each as it finishes, so answers come in any order.
+A thread has its own slot in the progress page. Because the main thread only
+reads, a Ping is answered and a Cancel heard while all of them are busy.
 
 `async def` commands run on one loop in a further thread. Each is waited for by
 one of the N threads, so no more than N calls run at once, whatever they are.
@@ -30,6 +30,7 @@ from charmer.conversation import Conversation, Stopped
 from charmer.execution import Executor, Kind, set_running
 from charmer.failures import failure
 from charmer.frames import gil_enabled, open_frame
+from charmer.health import BUILT_IN
 from charmer.loop import LoopThread, name_thread
 from charmer.progress import RUNNING, Slot
 from charmer.safety import Checker
@@ -63,7 +64,8 @@ class ThreadExecutor(Executor):
         if command is None:
             return super().execute(call, received)
         began = clock()
-        if self.checker is None or command.awaits:
+        checked = not command.awaits and command.function not in BUILT_IN
+        if self.checker is None or not checked:
             frame = super().execute(call, received)
         else:
             run = self.checker.enter(command.name)

@@ -27,7 +27,7 @@ from google.protobuf.message import DecodeError
 from charmer import commands, context, options, records
 from charmer.channel import ProtocolError, Receiver, Sender
 from charmer.conversation import Conversation, Stopped
-from charmer.descriptors import Taken
+from charmer.descriptors import Taken, move_up
 from charmer.execution import leave_fork
 from charmer.failures import failure
 from charmer.frames import VERSION, open_frame, ready
@@ -73,7 +73,7 @@ def dump_on_request() -> None:
     """Tracebacks go to a descriptor of their own, which user code that closes
     stderr does not have."""
     try:
-        fd = os.dup(2)
+        fd = move_up(2)
     except OSError:
         return  # there is no stderr
     faulthandler.enable(fd)
@@ -128,7 +128,8 @@ class Worker:
         self.set_up(conversation, hello.adapter, named, threads)
         if self.forked:
             leave_fork(None)
-        self.sender.send_frame(ready(conversation.commands.values(), self.limit))
+        known = conversation.commands.values()
+        self.sender.send_frame(ready(known, self.limit))
         signal.signal(signal.SIGTERM, self.on_sigterm)
         return conversation
 

@@ -127,7 +127,8 @@ def test_an_unknown_command_names_the_nearest_and_all(start):
     failure = start("echo").call("ech")
     assert failure.kind == Failure.UNKNOWN_COMMAND
     text = failure.exception.text
-    assert "did you mean 'echo'?" in text and "add, echo, health_check, ping" in text
+    assert "did you mean 'echo'?" in text
+    assert "add, echo, health_check, ping" in text
 
 
 def test_ping_is_built_in(start):

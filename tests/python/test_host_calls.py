@@ -276,6 +276,17 @@ def test_a_thread_that_was_left_asks_while_calls_come_and_go(start):
         )
 
 
+def test_a_thread_that_was_left_asks_while_nothing_else_happens(host):
+    host.send(host.make_call("leaves_asker", 500))
+    asked = 0
+    while asked < 500:
+        frame = host.receive()
+        if frame.WhichOneof("body") == "host_call":
+            asked += 1
+            reply(host, frame.host_call, asked)
+    poll(lambda: len(host.value("what_was_left")) == 500, "all arrived")
+
+
 def test_a_loop_of_the_users_and_a_helper_thread_ask(host):
     call = host.make_call("own_loop", 5)
     host.send(call)

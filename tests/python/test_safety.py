@@ -50,6 +50,16 @@ def test_a_method_that_runs_alone_is_not_warned_of(start):
     assert texts(host) == []
 
 
+def test_neither_coroutines_nor_what_is_built_in_is_warned_of(start):
+    host = start(
+        "flows", threads=4, options={"charmer": {"safety": "warn"}}
+    )
+    host.send(*[host.make_call("nap", 0.05) for _ in range(4)])
+    host.send(*[host.make_call("health_check") for _ in range(50)])
+    bodies(host, 54)
+    assert texts(host) == []
+
+
 def test_strict_makes_the_call_fail(start):
     host = crew(start, "strict")
     host.send(*[host.make_call("racy") for _ in range(4)])

@@ -1,4 +1,4 @@
-"""The thread profile: calls of one process overlap, answers come as they are."""
+"""The thread profile: calls of one process overlap."""
 
 from __future__ import annotations
 
