@@ -83,13 +83,20 @@ caf::behavior killer(caf::event_based_actor* self, laps_ptr state) {
   }};
 }
 
+double result_of(std::future<double> median, milliseconds time) {
+  if (median.wait_for(time + std::chrono::seconds(60))
+      != std::future_status::ready)
+    throw std::runtime_error{"an actor has stopped to die and to be started"};
+  return median.get();
+}
+
 double bare(milliseconds time, std::size_t threads) {
   settings config{threads};
   caf::actor_system system{config};
   auto state = std::make_shared<laps>(time);
   auto median = state->median.get_future();
-  system.spawn(bare_parent, state);
-  return median.get();
+  auto parent = system.spawn(bare_parent, state); // monitored by nobody: kept
+  return result_of(std::move(median), time);
 }
 
 double supervised(milliseconds time, std::size_t threads) {
@@ -109,7 +116,7 @@ double supervised(milliseconds time, std::size_t threads) {
                .events = std::make_shared<charmer::event_hub>(system)});
   if (!supervisor)
     throw std::runtime_error{charmer::describe_reason(supervisor.error())};
-  auto result = median.get();
+  auto result = result_of(std::move(median), time);
   caf::anon_send_exit(*supervisor, caf::exit_reason::user_shutdown);
   return result;
 }

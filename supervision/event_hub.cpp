@@ -4,6 +4,7 @@
 #include "charmer/supervision/handler_host.hpp"
 #include "charmer/supervision/messages.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace charmer {
@@ -116,10 +117,19 @@ caf::error event_hub::add(handler_spec x) {
                                                      weak_from_this(), x, queue)
                       : system_.spawn(host_handler, weak_from_this(), x, queue);
   };
-  std::lock_guard guard{mutex_};
-  if (handlers_.count(x.name) > 0)
-    return taken();
-  handlers_.emplace(x.name, entry{x.filter, queue, spawn()});
+  caf::actor host;
+  {
+    std::lock_guard guard{mutex_};
+    if (handlers_.count(x.name) > 0)
+      return taken();
+    host = spawn();
+    handlers_.emplace(x.name, entry{x.filter, queue, host, x.owner});
+  }
+  on_exit(host, [weak = weak_from_this(), queue](const caf::error& why) {
+    queue->close();
+    if (auto hub = weak.lock())
+      hub->host_ended(queue.get(), why);
+  });
   return {};
 }
 
@@ -176,8 +186,35 @@ bool event_hub::rename(const std::string& name, const event_queue* queue,
   auto x = std::move(i->second);
   handlers_.erase(i);
   x.filter = successor.filter;
+  x.owner = successor.owner;
   handlers_.emplace(successor.name, std::move(x));
   return true;
+}
+
+void event_hub::host_ended(const event_queue* queue, const caf::error& why) {
+  std::string name;
+  caf::actor owner;
+  {
+    std::lock_guard guard{mutex_};
+    auto i = std::find_if(handlers_.begin(), handlers_.end(), [&](auto& x) {
+      return x.second.queue.get() == queue;
+    });
+    if (i == handlers_.end())
+      return; // it has ended itself
+    name = i->first;
+    owner = i->second.owner;
+    handlers_.erase(i);
+  }
+  auto reason =
+      make_error(supervision_errc::handler_failed, "it was ended", why);
+  if (owner)
+    cast(owner, handler_removed_atom_v, name, reason);
+  event e{.name = std::string{event_name::handler_removed},
+          .level = severity::error,
+          .reason = reason,
+          .text = "handler '" + name + "': " + describe_reason(reason)};
+  e.set("handler", name);
+  notify(std::move(e));
 }
 
 } // namespace charmer

@@ -81,12 +81,16 @@ private:
     event_filter filter;
     std::shared_ptr<event_queue> queue;
     caf::actor host;
+    caf::actor owner;
   };
 
   /// The host is about to end, or takes another name and filter (swap).
   void forget(const std::string& name, const event_queue* queue);
   bool rename(const std::string& name, const event_queue* queue,
               const handler_spec& successor);
+
+  /// The host was ended by somebody else: its handler is gone, too.
+  void host_ended(const event_queue* queue, const caf::error& why);
 
   caf::actor_system& system_;
   std::atomic<std::uint64_t> observers_{0};

@@ -55,6 +55,12 @@ void barrier_reached(self_pointer self, std::uint64_t number) {
 
 } // namespace
 
+event_manager_state::~event_manager_state() {
+  for (auto& [number, answer] : waiting)
+    answer.deliver(make_error(supervision_errc::shutting_down,
+                              "the event manager has ended"));
+}
+
 caf::behavior event_manager(self_pointer self, std::shared_ptr<event_hub> hub) {
   auto& state = state_of(self);
   replace_default_handlers(self);

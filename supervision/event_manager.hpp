@@ -34,6 +34,9 @@ namespace charmer {
 struct event_manager_state {
   static inline const char* name = "charmer.event_manager";
 
+  /// Tells those who wait that nothing will come any more: after a kill.
+  ~event_manager_state();
+
   std::shared_ptr<event_hub> hub;
   /// Who waits for a sync_notify, by number.
   std::map<std::uint64_t, caf::response_promise> waiting;

@@ -268,6 +268,44 @@ TEST_CASE_FIXTURE(managed,
   run();
 }
 
+TEST_CASE_FIXTURE(managed, "a handler whose host is killed is gone, its owner "
+                           "is told and nobody waits for it") {
+  string told;
+  auto owner = system.spawn([&](caf::event_based_actor*) -> caf::behavior {
+    return {[&](handler_removed_atom, const string& name, const caf::error&) {
+      told = name;
+    }};
+  });
+  auto a = recorder("a");
+  a.owner = owner;
+  CHECK(add(a).ok());
+  caf::anon_send_exit(hub->host("a"), caf::exit_reason::kill);
+  auto done = ask<nothing>(manager, sync_notify_atom_v, named_event("x"));
+  CHECK(done.ok());
+  CHECK(names().empty());
+  CHECK(told == "a");
+  CHECK(named(event_name::handler_removed).size() == 1);
+  caf::anon_send_exit(owner, caf::exit_reason::kill);
+}
+
+TEST_CASE_FIXTURE(managed, "who waits for sync_notify is told when the manager "
+                           "is killed") {
+  auto never = system.spawn([](caf::event_based_actor* self) -> caf::behavior {
+    auto owed = std::make_shared<caf::response_promise>();
+    return {[=](const event&) -> caf::result<void> {
+      return *owed = self->make_response_promise();
+    }};
+  });
+  CHECK(
+      add({.name = "never", .filter = {.name = "x"}, .receiver = never}).ok());
+  auto done = ask<nothing>(manager, sync_notify_atom_v, named_event("x"));
+  CHECK_FALSE(done.came());
+  caf::anon_send_exit(manager, caf::exit_reason::kill);
+  run();
+  CHECK(is(done.error(), supervision_errc::shutting_down));
+  caf::anon_send_exit(never, caf::exit_reason::kill);
+}
+
 TEST_CASE_FIXTURE(managed, "handlers outlive the event manager") {
   CHECK(add(recorder("a")).ok());
   caf::anon_send_exit(manager, caf::exit_reason::kill);

@@ -247,3 +247,65 @@ TEST_CASE_FIXTURE(
   CHECK(e.monotonic_ns != 0);
   CHECK(e.wall != caf::timestamp{});
 }
+
+TEST_CASE("each restart type and each reason do what OTP's table says") {
+  struct row {
+    restart_type type;
+    caf::error reason;
+    int starts;
+    std::uint64_t specs;
+    severity level;
+  };
+  using enum restart_type;
+  const caf::error normal;
+  const caf::error asked = caf::exit_reason::user_shutdown;
+  const caf::error other = caf::sec::runtime_error;
+  const row table[] = {
+      {permanent, normal, 2, 1, severity::error},
+      {permanent, asked, 2, 1, severity::error},
+      {permanent, other, 2, 1, severity::error},
+      {transient, normal, 1, 1, severity::info},
+      {transient, asked, 1, 1, severity::info},
+      {transient, other, 2, 1, severity::error},
+      {temporary, normal, 1, 0, severity::info},
+      {temporary, asked, 1, 0, severity::info},
+      {temporary, other, 1, 0, severity::error},
+  };
+  for (const auto& x : table) {
+    INFO(to_string(x.type) << ", " << describe_reason(x.reason));
+    world w;
+    auto a = w.worker("a");
+    a.restart = x.type;
+    w.supervise({.name = "root", .children = {a}});
+    w.crash("a", x.reason);
+    CHECK(w.starts["a"] == x.starts);
+    CHECK(w.count()
+          == child_counts{x.specs, x.starts == 2 ? 1u : 0u, 0, x.specs});
+    auto told = w.named(event_name::child_terminated);
+    REQUIRE(told.size() == 1);
+    CHECK(told.front().level == x.level);
+  }
+}
+
+TEST_CASE_FIXTURE(world, "only automatic restarts are charged") {
+  auto transient = worker("transient");
+  transient.restart = restart_type::transient;
+  auto temporary = worker("temporary");
+  temporary.restart = restart_type::temporary;
+  supervise({.name = "root",
+             .intensity = {.intensity = 0},
+             .children = {transient, temporary, worker("a")}});
+  crash("transient", {});
+  crash("temporary");
+  crash("a", make_error(supervision_errc::planned_stop));
+  refuse["b"] = 1;
+  CHECK_FALSE(ask<caf::actor>(root, start_child_atom_v, worker("b")).ok());
+  CHECK(ask<caf::actor>(root, start_child_atom_v, worker("b")).ok());
+  CHECK(ask<nothing>(root, terminate_child_atom_v, string{"b"}).ok());
+  CHECK(ask<caf::actor>(root, restart_child_atom_v, string{"b"}).ok());
+  CHECK(ask<caf::actor>(root, replace_child_atom_v, string{"b"}).ok());
+  CHECK_FALSE(ended);
+  CHECK(child("a").restarts == 0);
+  crash("a");
+  CHECK(ended);
+}

@@ -4,9 +4,9 @@
 // children is true.
 //
 // CHARMER_SEED=n runs the one sequence that failed, CHARMER_RUNS=n that many.
+#include "seeds.hpp"
 #include "world.hpp"
 
-#include <cstdlib>
 #include <random>
 
 using namespace test;
@@ -255,37 +255,26 @@ private:
   std::vector<std::function<bool()>> came_;
 };
 
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-  auto text = std::getenv(variable);
-  return text ? std::strtoull(text, nullptr, 10) : otherwise;
-}
-
 } // namespace
 
 TEST_CASE(
     "whatever happens in whatever order, nothing hangs and nothing leaks") {
-  if (auto seed = number_from("CHARMER_SEED", 0)) {
-    chaos x{seed};
-    x.live();
-    for (const auto& e : x.events)
-      MESSAGE(to_string(e));
-    return;
-  }
-  auto runs = number_from("CHARMER_RUNS", 20000);
   std::size_t acts = 0;
   std::map<string, std::size_t> seen;
-  for (std::uint64_t seed = 1; seed <= runs; ++seed) {
-    INFO("CHARMER_SEED=" << seed);
+  auto runs = for_each_seed([&](std::uint64_t seed, bool alone) {
     chaos x{seed};
     x.live();
     acts += x.acts;
-    for (const auto& e : x.events)
+    for (const auto& e : x.events) {
       ++seen[e.name];
-  }
+      if (alone)
+        MESSAGE(to_string(e));
+    }
+  });
+  if (runs < 1000)
+    return;
   // It would prove nothing if little had happened.
   CHECK(acts > 20 * runs);
-  for (const auto& [name, times] : seen)
-    MESSAGE(name, ": ", times);
   for (auto name :
        {event_name::child_started, event_name::child_terminated,
         event_name::child_restarting, event_name::child_replaced,

@@ -46,6 +46,11 @@ TEST_CASE_FIXTURE(world, "brutal_kill kills at once, and that is no error") {
   CHECK(ended);
   CHECK(take_log() == "+a +b -b -a");
   CHECK(named(event_name::shutdown_error).empty());
+  auto told = named(event_name::child_terminated);
+  REQUIRE(told.size() == 2);
+  CHECK(is(told[0].reason, caf::exit_reason::user_shutdown)); // its sibling
+  CHECK(is(told[1].reason, caf::exit_reason::kill));
+  CHECK(told[1].level == severity::info);
 }
 
 TEST_CASE_FIXTURE(world,

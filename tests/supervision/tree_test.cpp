@@ -152,6 +152,23 @@ TEST_CASE_FIXTURE(tree, "an orphan that cannot be killed is abandoned") {
   let_go("g");
 }
 
+TEST_CASE_FIXTURE(world, "the events of a supervisor go where those of the one "
+                         "above it go, unless it has a hub of its own") {
+  auto own = std::make_shared<event_hub>(system);
+  std::vector<string> heard;
+  own->observe([&](const event& e) { heard.push_back(e.child); },
+               {.name = "*.child_terminated"});
+  supervise({.name = "root",
+             .children = {supervisor_child("x", {.children = {worker("a")}}),
+                          supervisor_child("y", {.children = {worker("b")},
+                                                 .events = own})}});
+  crash("a");
+  crash("b");
+  REQUIRE(named(event_name::child_terminated).size() == 1);
+  CHECK(named(event_name::child_terminated).front().path == "root/x");
+  CHECK(heard == std::vector<string>{"b"});
+}
+
 TEST_CASE("a whole tree falls when its root is killed") {
   world w;
   supervisor_spec low{.children = {w.worker("a")}};
