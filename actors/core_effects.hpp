@@ -72,6 +72,29 @@ enum class verdict : std::uint8_t {
   refusal, ///< an error that says nothing about the pool's health
 };
 
+/// A change in a managed pool, where the application's collections say who is
+/// served by whom.
+struct movement {
+  enum class kind : std::uint8_t {
+    request_waits,
+    request_gone,
+    worker_idle,
+    worker_busy,
+    worker_gone,
+  };
+
+  kind what = kind::request_waits;
+  std::uint64_t reference = 0; ///< of the request; or the incarnation
+  std::uint64_t caller = 0;
+  bool overflow = false;
+};
+
+enum class assignment_result : std::uint8_t {
+  done,
+  request_gone,
+  worker_busy, ///< or gone
+};
+
 /// An outcome that is not a worker's answer.
 template <class Request, class Cause>
 struct settlement {

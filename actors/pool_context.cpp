@@ -28,6 +28,7 @@ core_limits limits_of(const pool_settings& x) {
     result.overruns = {x.overrun_warning, x.max_overrun_warnings};
   result.breaker = charmer::limits_of(x.breaker);
   result.max_abandoned = x.max_abandoned;
+  result.managed = has_collections(x);
   result.seed = std::random_device{}();
   return result;
 }
@@ -37,6 +38,12 @@ duration_stats duration_stats_of(const span_sum& x) {
 }
 
 } // namespace
+
+bool has_collections(const pool_settings& x) {
+  return !x.waiting_callers_impl.empty() || !x.idle_workers_impl.empty()
+         || !x.busy_workers_impl.empty()
+         || !x.idle_overflow_workers_impl.empty();
+}
 
 pool_context::pool_context(caf::actor_system& sys, pool_settings x,
                            std::shared_ptr<worker_profile> p,

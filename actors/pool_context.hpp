@@ -46,6 +46,9 @@ enum class pool_part : std::uint8_t {
   worker_supervisor,
 };
 
+/// Whether collections of the application's decide who is served by whom.
+bool has_collections(const pool_settings& x);
+
 class pool_context : public std::enable_shared_from_this<pool_context> {
 public:
   using core_type = pool_core<core_traits>;

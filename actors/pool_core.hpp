@@ -191,6 +191,20 @@ public:
   /// The application's strategy found none.
   void decline(std::uint64_t reference, time_point now, effects& out);
 
+  // -- collections of the application's (pool_core_choices.hpp) ---------------
+
+  /// What has changed since the last time it was asked, for a managed pool.
+  /// Nothing: too much was to be remembered; see `occupation`.
+  std::optional<std::vector<movement>> movements();
+
+  /// All who wait and all workers, as they are now; what was to be told by
+  /// `movements` is forgotten.
+  std::vector<movement> occupation();
+
+  /// Gives a waiting request to a worker that is idle.
+  assignment_result assign(std::uint64_t reference, std::uint64_t incarnation,
+                           time_point now, effects& out);
+
   // -- the pool as a whole (pool_core_workers.hpp) ----------------------------
 
   /// Refuses new requests from now on; what was accepted goes on.
@@ -256,6 +270,13 @@ private:
   std::uint32_t head_of_queue() const;
   std::uint32_t next_for(std::uint32_t at) const;
 
+  // -- what managed pools are told
+  void note_request(bool waits, std::uint32_t id);
+  void note_worker(std::uint32_t at);
+  void note(movement x);
+  movement waiting_now(std::uint32_t id) const;
+  movement worker_now(std::uint32_t at) const;
+
   // -- leases
   std::uint32_t pick(std::uint32_t kind, bool lease, time_point now);
   bool takes(std::uint32_t at, std::uint32_t kind, bool lease,
@@ -307,6 +328,9 @@ private:
   // behind it.
   static constexpr nanoseconds unknown_cost = std::chrono::hours(1);
 
+  // So many changes are remembered for a queue manager that does not look.
+  static constexpr std::size_t max_movements = 1 << 16;
+
   const core_limits limits_;
   const time_point epoch_;
 
@@ -325,6 +349,8 @@ private:
   std::uint64_t waiting_ = 0; // in all lines
   std::uint64_t waiting_bytes_ = 0;
   std::vector<std::uint32_t> hungry_; // workers that may have room
+  std::vector<movement> movements_;
+  bool movements_lost_ = false;
   circuit_breaker breaker_;
   timer_wheel wheel_;          // deadlines, by request
   timer_wheel overrun_wheel_;  // reports, by request

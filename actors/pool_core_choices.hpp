@@ -1,6 +1,7 @@
-// Part of pool_core.hpp: requests about which the application's own strategies
+// Part of pool_core.hpp: where the application's own strategies and collections
 // decide. They run in the queue manager, never under the core's lock; a request
-// stays undecided until it has been told, so nothing is lost with the actor.
+// stays where it is until the core has been told, so nothing is lost with the
+// actor.
 #pragma once
 
 #include "charmer/actors/pool_core.hpp"
@@ -74,6 +75,88 @@ void pool_core<T>::decline(std::uint64_t reference, time_point now,
   settle(id, pool_errc::no_available_worker, false, std::nullopt, now, out);
   forget(id, now, out);
   serve(now, out);
+}
+
+// -- managed pools ------------------------------------------------------------
+
+template <class T>
+auto pool_core<T>::movements() -> std::optional<std::vector<movement>> {
+  std::lock_guard guard{mutex_};
+  if (movements_lost_)
+    return std::nullopt;
+  return std::exchange(movements_, {});
+}
+
+template <class T>
+std::vector<movement> pool_core<T>::occupation() {
+  std::lock_guard guard{mutex_};
+  movements_.clear();
+  movements_lost_ = false;
+  std::vector<movement> result;
+  for (auto& line : queue_)
+    for (auto id = line.head; id != no_index; id = requests_[id].next)
+      result.push_back(waiting_now(id));
+  for (std::uint32_t at = 0; at < workers_.size(); ++at)
+    if (workers_[at].used && !workers_[at].dead)
+      result.push_back(worker_now(at));
+  return result;
+}
+
+template <class T>
+assignment_result pool_core<T>::assign(std::uint64_t reference,
+                                       std::uint64_t incarnation,
+                                       time_point now, effects& out) {
+  std::lock_guard guard{mutex_};
+  auto id = requests_.waiting(reference);
+  if (id == no_index || requests_[id].where != place::central)
+    return assignment_result::request_gone;
+  auto at = workers_.find(incarnation);
+  if (at == no_index || workers_[at].state != worker_state::ready
+      || workers_[at].occupied >= workers_[at].capacity)
+    return assignment_result::worker_busy;
+  dequeue(id);
+  lease(id, at, now, out);
+  return assignment_result::done;
+}
+
+template <class T>
+void pool_core<T>::note(movement x) {
+  if (!limits_.managed || movements_lost_)
+    return;
+  if (movements_.size() < max_movements) {
+    movements_.push_back(x);
+    return;
+  }
+  movements_.clear();
+  movements_lost_ = true;
+}
+
+template <class T>
+void pool_core<T>::note_request(bool waits, std::uint32_t id) {
+  auto x = waiting_now(id);
+  if (!waits)
+    x.what = movement::kind::request_gone;
+  note(x);
+}
+
+template <class T>
+void pool_core<T>::note_worker(std::uint32_t at) {
+  note(worker_now(at));
+}
+
+template <class T>
+movement pool_core<T>::waiting_now(std::uint32_t id) const {
+  return {movement::kind::request_waits, requests_.reference(id),
+          reinterpret_cast<std::uintptr_t>(requests_[id].caller), false};
+}
+
+template <class T>
+movement pool_core<T>::worker_now(std::uint32_t at) const {
+  auto& w = workers_[at];
+  auto what = w.state != worker_state::ready ? movement::kind::worker_gone
+              : w.occupied < w.capacity      ? movement::kind::worker_idle
+                                             : movement::kind::worker_busy;
+  return {what, w.incarnation, 0, w.overflow};
 }
 
 } // namespace charmer

@@ -324,7 +324,10 @@ void pool_core<T>::enqueue(std::uint32_t id, place where, std::uint32_t line,
     out.wake = true;
   } else if (where == place::central) {
     out.administer = out.administer || overflow_wanted() != 0;
-    out.wake = out.wake || limits_.managed;
+    if (limits_.managed) {
+      note_request(true, id);
+      out.wake = true;
+    }
   }
   arm(id, out);
 }
@@ -337,6 +340,8 @@ void pool_core<T>::dequeue(std::uint32_t id) {
   waiting_bytes_ -= r.bytes;
   if (r.where == place::seat)
     weigh(r.line);
+  if (r.where == place::central && limits_.managed)
+    note_request(false, id);
   r.where = place::nowhere;
 }
 
@@ -443,6 +448,8 @@ void pool_core<T>::lease(std::uint32_t id, std::uint32_t at, time_point now,
     w.front_since = now;
   w.leases.push_back(requests_.records(), id);
   workers_.relist(at);
+  if (limits_.managed)
+    note_worker(at);
   if (w.seat != no_index)
     weigh(w.seat);
   if (watches_overruns() && w.occupied <= w.capacity
@@ -482,6 +489,10 @@ void pool_core<T>::release(std::uint32_t id, time_point now, effects& out) {
   }
   workers_.relist(at);
   hungry_.push_back(at);
+  if (limits_.managed) {
+    note_worker(at);
+    out.wake = true;
+  }
   if (watches_overruns())
     watch_front(at, now, out);
   if (its_desk && !its_desk->line.empty()) {

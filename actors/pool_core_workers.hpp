@@ -84,8 +84,11 @@ bool pool_core<T>::worker_ready(std::uint64_t incarnation, worker handle,
     if (w.seat != no_index) {
       auto before = seats_[w.seat].worker;
       seats_.take(w.seat, at);
-      if (before != no_index)
+      if (before != no_index) {
         workers_.retire(before); // it finishes what it has
+        if (limits_.managed)
+          note_worker(before);
+      }
       weigh(w.seat);
       if (w.seat >= seats_.size())
         dismiss(at, now, out); // the pool shrank while it started
@@ -93,6 +96,8 @@ bool pool_core<T>::worker_ready(std::uint64_t incarnation, worker handle,
     ++membership_;
   }
   workers_.relist(at);
+  if (limits_.managed)
+    note_worker(at);
   last_error_.reset();
   hungry_.push_back(at);
   serve(now, out);
@@ -178,6 +183,8 @@ void pool_core<T>::vacate(std::uint32_t at, time_point now, effects& out) {
   if (w.state == worker_state::ready)
     ++membership_;
   workers_.retire(at);
+  if (limits_.managed)
+    note_worker(at);
   if (w.seat != no_index && seats_[w.seat].worker == at) {
     seats_.leave(w.seat);
     scatter(w.seat, now, out);

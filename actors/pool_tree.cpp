@@ -1,8 +1,10 @@
 #include "charmer/actors/pool_tree.hpp"
 
+#include "charmer/actors/collections.hpp"
 #include "charmer/actors/door.hpp"
 #include "charmer/actors/pool.hpp"
 #include "charmer/actors/queue_manager.hpp"
+#include "charmer/actors/strategies.hpp"
 #include "charmer/actors/task_monitor.hpp"
 #include "charmer/supervision/supervisor.hpp"
 
@@ -121,6 +123,34 @@ child_spec tree_of(const pool_context_ptr& ctx, std::vector<child_spec> more) {
   return result;
 }
 
+// Settings name what the application has to register first.
+caf::error check_names(const pool_settings& x) {
+  std::vector<settings_error> missing;
+  auto need = [&](const char* key, const std::string& name, bool is_there) {
+    if (!name.empty() && !is_there)
+      missing.push_back({key, "\"" + name + "\"",
+                         "a built-in name, or one that is registered before "
+                         "the pool is started"});
+  };
+  auto usual = strategy_named(x.default_strategy);
+  need("default_strategy", x.default_strategy,
+       usual.kind != choice::custom_worker || find_strategy(usual.value));
+  auto has_callers = [](const std::string& name) {
+    return static_cast<bool>(registered_callers().find(name));
+  };
+  auto has_workers = [](const std::string& name) {
+    return static_cast<bool>(registered_workers().find(name));
+  };
+  need("waiting_callers_impl", x.waiting_callers_impl,
+       has_callers(x.waiting_callers_impl));
+  for (auto& [key, name] :
+       {std::pair{"idle_workers_impl", x.idle_workers_impl},
+        {"busy_workers_impl", x.busy_workers_impl},
+        {"idle_overflow_workers_impl", x.idle_overflow_workers_impl}})
+    need(key, name, has_workers(name));
+  return missing.empty() ? caf::error{} : make_error(missing);
+}
+
 } // namespace
 
 caf::expected<planned_pool>
@@ -129,6 +159,8 @@ plan_pool(caf::actor_system& sys, pool_settings settings,
           const std::string& above, std::vector<child_spec> more) {
   if (auto errors = validate(settings); !errors.empty())
     return make_error(errors);
+  if (auto err = check_names(settings))
+    return err;
   auto profile = find_profile(settings.profile);
   if (!profile)
     return profile.error();

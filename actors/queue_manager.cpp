@@ -86,11 +86,88 @@ bool decide(self_ptr self, const pool_context_ptr& ctx) {
   return open.size() == burst;
 }
 
+// -- the application's collections --------------------------------------------
+
+void note(managed_queue& queue, const movement& x) {
+  switch (x.what) {
+    case movement::kind::request_waits:
+      queue.request_waits({x.caller, x.reference});
+      break;
+    case movement::kind::request_gone:
+      queue.request_gone(x.reference);
+      break;
+    case movement::kind::worker_idle:
+      queue.worker_idle(x.reference, x.overflow);
+      break;
+    case movement::kind::worker_busy:
+      queue.worker_busy(x.reference);
+      break;
+    case movement::kind::worker_gone:
+      queue.worker_gone(x.reference);
+      break;
+  }
+}
+
+// A queue manager that has just begun, or did not look for too long.
+void take_stock(managed_queue& queue, const pool_context_ptr& ctx) {
+  queue.rebuild({});
+  for (auto& x : ctx->core.occupation())
+    note(queue, x);
+}
+
+void catch_up(managed_queue& queue, const pool_context_ptr& ctx) {
+  if (auto changes = ctx->core.movements())
+    for (auto& x : *changes)
+      note(queue, x);
+  else
+    take_stock(queue, ctx);
+}
+
+void carry_out(self_ptr self, const pool_context_ptr& ctx,
+               const managed_queue::assignment& x) {
+  auto result = ctx->with_core(self->context(), [&](auto& out) {
+    return ctx->core.assign(x.who.request, x.worker, ctx->now(), out);
+  });
+  // One of the two has changed meanwhile; the other one is to be had again.
+  auto& queue = *state_of(self).collections;
+  if (result == assignment_result::request_gone)
+    queue.worker_idle(x.worker);
+  else if (result == assignment_result::worker_busy)
+    queue.request_waits(x.who);
+}
+
+// Whether there is more.
+bool assign(self_ptr self, const pool_context_ptr& ctx) {
+  auto& queue = *state_of(self).collections;
+  catch_up(queue, ctx);
+  auto left = burst;
+  while (left-- != 0) {
+    auto next = queue.assign();
+    if (!next)
+      break;
+    carry_out(self, ctx, *next);
+  }
+  for (auto& text : queue.take_reports())
+    ctx->tell("charmer.collection.failed", severity::error, text);
+  return left + 1 == 0;
+}
+
 void look(self_ptr self, const pool_context_ptr& ctx) {
   auto undecided = decide(self, ctx);
-  auto queued = dispatch(self, ctx);
+  auto queued =
+      state_of(self).collections ? assign(self, ctx) : dispatch(self, ctx);
   if (undecided || queued)
     self->send(self, look_atom_v);
+}
+
+void open_collections(self_ptr self, const pool_context_ptr& ctx) {
+  auto& x = *ctx->settings;
+  if (!has_collections(x))
+    return;
+  auto& queue = state_of(self).collections.emplace(collection_names{
+      x.waiting_callers_impl, x.idle_workers_impl, x.busy_workers_impl,
+      x.idle_overflow_workers_impl, x.queue == queue_order::lifo});
+  take_stock(queue, ctx);
 }
 
 } // namespace
@@ -98,6 +175,7 @@ void look(self_ptr self, const pool_context_ptr& ctx) {
 caf::behavior queue_manager(self_ptr self, pool_context_ptr ctx) {
   self->set_default_handler(caf::drop);
   ctx->enter(pool_part::queue_manager, self);
+  open_collections(self, ctx);
   self->send(self, look_atom_v);
   return {[=](look_atom) { look(self, ctx); }};
 }
