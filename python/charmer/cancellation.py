@@ -1,7 +1,8 @@
 """Calls that are no longer wanted, and the time that they have.
 
-A call is cancelled when its caller gives up or its deadline passes. Nothing is
-done to a running command: it is told, and gives up by itself. What does not do
+A call is cancelled when its caller gives up or its deadline passes, and it is
+the host that says so: `deadline` and `time_left` tell what it will go by. Nothing
+is done to a running command: it is told, and gives up by itself. What does not do
 so within the grace of its pool is replaced, process and all. Waiting for the
 host (`charmer.host.call`, the credit of a stream) and every `await` end by
 themselves.

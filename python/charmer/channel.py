@@ -38,12 +38,12 @@ class Receiver:
     def batch(self) -> List[Bytes]:
         """Waits, and returns every whole frame that has come, without its
         length. An empty list is the end of stdin."""
-        while True:
-            frames = self.pull()
-            if frames:
-                return frames
+        frames = self.pull()
+        while not frames:
             if frames is None:
                 return []
+            frames = self.pull()
+        return frames
 
     def pull(self) -> Optional[List[Bytes]]:
         """Reads once, and returns the frames that are whole then, perhaps

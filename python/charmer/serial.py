@@ -77,6 +77,7 @@ class Serial(Conversation):
         self.backlog: Deque[Bytes] = deque()
         self.backlog_bytes = 0
         self.looked = 0
+        self.eventful = False  # more has happened than calls
         self.broken: Optional[Exception] = None
         # -- whose turn it is to read
         self.turn = threading.Lock()
@@ -119,6 +120,7 @@ class Serial(Conversation):
 
     def handle_other(self, data: Bytes, received: int) -> bool:
         """Handles a frame that is rare. False: no other is to be handled."""
+        self.eventful = True
         kind, body = open_frame(data)
         if kind == "call":  # of a newer host, with more in its frame
             self.executor.answer(self.executor.execute(body, received))
@@ -131,12 +133,9 @@ class Serial(Conversation):
     def next_frames(self) -> List[Bytes]:
         """Waits for frames. An empty list: there will be none."""
         set_running(None)
-        if self.backlog or self.closed or self.waiting:
+        if self.eventful and not self.calm():
             return self.from_backlog()
-        if self.cancels.told or self.early:
-            self.cancels.told.clear()  # nothing runs, nothing waits
-            self.early.clear()
-        if not self.turn.acquire(blocking=False):
+        if not self.turn.acquire(False):
             return self.from_backlog()
         self.idle = True
         try:
@@ -154,6 +153,17 @@ class Serial(Conversation):
             if self.waiting:
                 self.wake()
         return self.from_backlog()
+
+    def calm(self) -> bool:
+        """Whether it is again as if nothing but calls had come, and nobody
+        had waited."""
+        with self.news:
+            if self.backlog or self.closed or self.waiting:
+                return False
+            self.cancels.told.clear()  # nothing runs, nothing waits
+            self.early.clear()
+            self.eventful = False
+            return True
 
     def from_backlog(self) -> List[Bytes]:
         """What came while a command ran; or, where others read, what comes."""
@@ -187,6 +197,7 @@ class Serial(Conversation):
             return self.wait_turn(ready, until)
         with self.news:
             self.waiting += 1
+            self.eventful = True
         try:
             return self.wait_turn(ready, until)
         finally:
@@ -232,12 +243,14 @@ class Serial(Conversation):
             self.broken = error
             frames = None
         if frames is None:
+            self.eventful = True
             self.close()
         else:
             self.keep(frames)
 
     def keep(self, frames: Iterable[Bytes]) -> None:
         """Routes what is no call; the rest waits in the backlog."""
+        self.eventful = True
         try:
             for data in self.sorted(frames):
                 self.backlog_bytes += len(data)

@@ -44,11 +44,12 @@ def test_the_page_alone_is_enough(host):
     assert host.receive().failure.kind == Failure.CANCELLED
 
 
-def test_a_deadline_that_passes_cancels(host):
-    began = time.monotonic()
-    failure = host.call("checks", timeout_ns=100_000_000)
-    assert failure.kind == Failure.CANCELLED
-    assert 0.09 < time.monotonic() - began < 5
+def test_a_deadline_that_passes_is_for_the_host_to_judge(host):
+    call = host.make_call("checks", timeout_ns=20_000_000)
+    host.send(call)
+    assert host.silent(0.1)
+    host.send(cancel(call))
+    assert host.receive().failure.kind == Failure.CANCELLED
 
 
 def test_calls_that_come_while_one_asks_are_answered_in_order(start):
