@@ -72,10 +72,7 @@ void check(self_ptr self, const pool_context_ptr& ctx) {
       return;
     if (w.state != worker_state::ready || busy.count(w.worker) != 0)
       continue;
-    worker_age age{w.uptime, w.requests, 0};
-    if (ctx->settings->memory_limit != 0)
-      if (auto info = ctx->info(w.incarnation))
-        age.memory = ctx->profile->get_memory(*info);
+    worker_age age{w.uptime, w.requests, w.memory};
     if (auto why = due(*ctx->settings, age, spread_of(w.incarnation)))
       replace(self, ctx, w, *why, age.memory);
   }

@@ -89,6 +89,10 @@ public:
   /// Of every pool.
   std::vector<pool_stats> all_stats() const;
 
+  /// The workers of a pool that are ready (wpool's get_workers).
+  caf::expected<std::vector<pool_member>>
+  workers(const std::string& name = "default") const;
+
   /// All that can be known of a pool, as JSON: statistics, settings, which
   /// collections are in office.
   caf::expected<std::string>

@@ -50,6 +50,14 @@ std::vector<pool_stats> runtime::all_stats() const {
   return result;
 }
 
+caf::expected<std::vector<pool_member>>
+runtime::workers(const std::string& name) const {
+  auto ctx = state_->pools->find(name);
+  if (!ctx)
+    return pool(name).error();
+  return ctx->members();
+}
+
 caf::expected<std::string>
 runtime::debug_information(const std::string& name) const {
   auto ctx = state_->pools->find(name);

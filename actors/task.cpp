@@ -56,6 +56,12 @@ pool_settings stream_pool(std::string name) {
   return pool_of_tasks(std::move(name), 50, std::chrono::minutes(5));
 }
 
+pool_settings native_pool(std::string name) {
+  auto result = pool_of_tasks(std::move(name), 100, std::chrono::seconds(5));
+  result.breaker.enabled = false;
+  return result;
+}
+
 void register_tasks() {
   register_native(adapter, [](caf::actor_system& sys) {
     return sys.spawn<caf::detached>(task_worker);

@@ -7,9 +7,10 @@
 // be interrupted; see max_abandoned). A task is never tried again. One that
 // throws is answered with an error that carries the text of the exception.
 //
-// Three kinds of pools, which differ in their settings only, all with a circuit
-// breaker: task_pool for anything; async_pool for many short tasks; stream_pool
-// for tasks that live long and send many messages.
+// Kinds of pools, which differ in their settings only. With a circuit breaker:
+// task_pool for anything; async_pool for many short tasks; stream_pool for
+// tasks that live long and send many messages. Without one, native_pool: what
+// wpool starts when nothing else is said.
 //
 // Threading: tasks run in the worker's thread; what they hold is shared with
 // nobody else unless they share it themselves.
@@ -44,6 +45,9 @@ pool_settings async_pool(std::string name);
 
 /// 50 workers; a task may take 5 minutes.
 pool_settings stream_pool(std::string name);
+
+/// 100 workers; a task may take 5 s, and nothing opens or closes.
+pool_settings native_pool(std::string name);
 
 /// The error of a task that threw; `text` is what the exception says.
 inline constexpr auto task_failed = pool_errc::python_exception;

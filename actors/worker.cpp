@@ -101,7 +101,9 @@ private:
     event x;
     x.name = "charmer.worker.terminated";
     x.level = how.planned ? severity::info : severity::warning;
-    x.text = id_ + " has ended: " + describe(how.reason);
+    x.text =
+        id_ + " has ended"
+        + (how.planned ? ", as it was asked to" : ": " + describe(how.reason));
     x.reason = how.reason;
     x.set("incarnation", incarnation_);
     x.set("planned", how.planned);
