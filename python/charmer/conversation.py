@@ -15,7 +15,6 @@ import threading
 from typing import TYPE_CHECKING, Any, Callable, Coroutine, Dict, List, Optional
 
 from charmer.adapter import Adapter
-from charmer.cancellation import clock
 from charmer.channel import Bytes, Receiver, Sender
 from charmer.commands import Commands
 from charmer.context import Running, correlation
