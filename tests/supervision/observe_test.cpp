@@ -47,10 +47,12 @@ TEST_CASE_FIXTURE(world, "an observer that throws is removed alone") {
     throw std::runtime_error("boom");
   });
   int others = 0;
-  REQUIRE(observe(system, [&](const event&) { ++others; }));
+  auto good = observe(system, [&](const event&) { ++others; });
+  REQUIRE(good);
   crash("a");
   CHECK(before == 1);
   CHECK(others > 2);
+  CHECK(stop_observing(system, *good));
   CHECK_FALSE(stop_observing(system, *bad));
   auto told = named(event_name::handler_removed);
   REQUIRE(told.size() == 1);
