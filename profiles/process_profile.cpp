@@ -23,6 +23,7 @@ caf::expected<caf::actor> process_profile::start_worker(caf::actor_system& sys,
       sys.spawn_class<python_worker_actor, caf::no_spawn_options>(cfg, session);
   on_exit(worker,
           [session](const caf::error& why) { session->abandoned(why); });
+  auto threads = threads_of(session->settings());
   spawner_.start(
       [session, command = command_] {
         return command(session->settings(), session->worker());
@@ -30,12 +31,13 @@ caf::expected<caf::actor> process_profile::start_worker(caf::actor_system& sys,
       [session, worker](auto child) {
         if (session->started(std::move(child)))
           cast(worker, worker_tick::started);
-      });
+      },
+      threads);
   return worker;
 }
 
-std::uint32_t process_profile::get_capacity(const pool_settings&) const {
-  return 1;
+std::uint32_t process_profile::get_capacity(const pool_settings& x) const {
+  return threads_of(x);
 }
 
 std::uint64_t process_profile::get_memory(const worker_info& x) const {

@@ -1,8 +1,13 @@
-// The process profile: each worker is one Python process, single-threaded.
+// The profiles "process" and "thread": each worker is one Python process.
 //
-// The default profile, and the one for code that must be able to crash, to leak
-// and to be killed. Capacity 1: a worker runs one request at a time, others may
-// lie in its pipe (prefetch).
+// "process" is the default, and the one for code that must be able to crash, to
+// leak and to be killed: single-threaded, capacity 1; others of its requests
+// may lie in its pipe (prefetch).
+//
+// "thread": threads_per_worker requests run at once in the threads of one
+// process; each reply comes as soon as it is there. The adapter has to declare
+// itself thread-safe (charmer.ThreadSafeAdapter in Python), or the worker does
+// not start. What ends the process ends all of its requests.
 //
 // Threading: as worker_profile. Errors: what `host->died` is told.
 #pragma once

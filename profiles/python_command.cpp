@@ -92,7 +92,8 @@ caf::expected<wire::command_line> python_command(const pool_settings& pool,
     return std::move(interpreter.error());
   return wire::command_line{.arguments = {*interpreter, *folder, "--pool",
                                           pool.name, "--worker", worker},
-                            .environment = worker_environment(pool, 1),
+                            .environment =
+                                worker_environment(pool, threads_of(pool)),
                             .directory = pool.cwd};
 }
 

@@ -64,11 +64,13 @@ struct pool_settings {
 
   /// Unique among the pools of a runtime; letters, digits, `_`, `-` and `.`.
   std::string name = "default";
-  /// Which `worker_profile` runs the workers: "process", "native", or another
-  /// one that is registered (see register_profile).
+  /// Which `worker_profile` runs the workers: "process", "thread", "native", or
+  /// another one that is registered (see register_profile).
   std::string profile = "process";
   /// How many workers are kept alive. 0 only together with max_overflow.
   std::uint32_t size = 4;
+  /// With the profile "thread": how many commands one process runs at once.
+  std::uint32_t threads_per_worker = 10;
   /// "module:name" of the Python adapter: a class derived from
   /// charmer.Adapter, or a module ("module") whose functions are the commands.
   std::string adapter;
@@ -192,6 +194,9 @@ struct pool_settings {
   /// Lines of a worker's stderr that are kept for the report of its death.
   std::uint32_t stderr_lines = 20;
 };
+
+/// How many commands one Python process of the pool runs at once.
+std::uint32_t threads_of(const pool_settings& x);
 
 /// Everything that `charmer::start` needs.
 struct settings {

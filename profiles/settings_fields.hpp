@@ -216,6 +216,7 @@ void each_field(Struct& x, Visitor&& f) {
     text{is_pool_name, "1 to 64 letters, digits, '_', '-' and '.'"});
   f("profile", x.profile, profile_name{});
   f("size", x.size, whole{0, 10'000});
+  f("threads_per_worker", x.threads_per_worker, whole{1, 1'000});
   f("adapter", x.adapter,
     text{is_adapter, R"("module:Class" or "module", as Python imports it)"});
   f("python", x.python,

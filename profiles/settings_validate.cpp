@@ -85,6 +85,10 @@ void check_backoff(const backoff& x, std::vector<settings_error>& errors) {
 
 } // namespace
 
+std::uint32_t threads_of(const pool_settings& x) {
+  return x.profile == "thread" ? x.threads_per_worker : 1;
+}
+
 std::vector<settings_error> validate(const pool_settings& x) {
   std::vector<settings_error> result;
   check_fields(x, "", result);

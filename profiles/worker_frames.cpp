@@ -49,7 +49,7 @@ wire::Frame hello_for(const worker_session& session) {
   for (auto& x : settings.python_path)
     hello.add_python_path(x);
   hello.set_max_frame_bytes(settings.max_frame_bytes);
-  hello.set_threads(1);
+  hello.set_threads(threads_of(settings));
   hello.set_log_level(settings.log_level);
   for (auto& x : settings.idempotent)
     hello.add_idempotent(x);

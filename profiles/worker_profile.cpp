@@ -15,6 +15,7 @@ struct registry {
   std::map<std::string, std::shared_ptr<worker_profile>> profiles{
       {"native", std::make_shared<native_profile>()},
       {"process", std::make_shared<process_profile>()},
+      {"thread", std::make_shared<process_profile>()},
   };
 };
 

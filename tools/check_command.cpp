@@ -57,7 +57,7 @@ std::string unknown_names(const pool_settings& pool,
 caf::error check_pool(pool_settings pool, application& app,
                       std::string& report) {
   report += heading(pool);
-  if (pool.profile == "process") {
+  if (pool.profile == "process" || pool.profile == "thread") {
     auto python = find_interpreter(pool);
     if (!python)
       return python.error();

@@ -46,6 +46,7 @@ TEST_CASE("the defaults of a pool are those of this table") {
     "pooling_enabled": true, "stop_timeout": "30s",
     "pools": [{
       "name": "default", "profile": "process", "size": 4,
+      "threads_per_worker": 10,
       "adapter": "calculator:Calculator", "python": "", "python_path": [],
       "env": {}, "cwd": "", "adapter_options": {}, "idempotent": [],
 
