@@ -11,6 +11,7 @@
 #include <exception>
 #include <functional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace charmer {
@@ -25,8 +26,14 @@ inline constexpr timespan infinite = timespan::max();
 /// `system.clock().now()` makes one, so that tests can move time by hand.
 using time_point = caf::actor_clock::time_point;
 
+/// What can be sent to. An actor that sends (a pointer to itself, a
+/// scoped_actor) is none, so that functions which take it may be called alike.
+template <class T>
+concept destination =
+    !std::is_pointer_v<T> && !std::is_same_v<T, caf::scoped_actor>;
+
 /// Sends without a sender: nobody is told if it fails.
-template <class Dest, class... Ts>
+template <destination Dest, class... Ts>
 void cast(const Dest& dst, Ts&&... xs) {
   caf::anon_send(dst, std::forward<Ts>(xs)...);
 }
