@@ -9,7 +9,7 @@ caf::duration response_limit(const caf::actor_system& sys,
   constexpr timespan travel = std::chrono::seconds(5);
   if (pool.actor().node() == sys.node() || options.timeout == infinite)
     return caf::duration{caf::infinite};
-  auto total = options.timeout == timespan{0} ? usual : options.timeout;
+  auto total = options.timeout == unsaid ? usual : options.timeout;
   return caf::duration{
       std::chrono::duration_cast<std::chrono::milliseconds>(total + travel)};
 }

@@ -16,11 +16,10 @@ request_key key_of(const call_id& x) {
 
 void apply(const call_options& options, const pool_settings& settings,
            time_point now, core_type::submission& x) {
-  // 0 says nothing; a span below 0 has run out on its way here.
-  auto total = options.timeout == timespan{0} ? settings.request_timeout
-                                              : options.timeout;
-  auto queued = options.queue_timeout == timespan{0} ? settings.queue_timeout
-                                                     : options.queue_timeout;
+  auto total =
+      options.timeout == unsaid ? settings.request_timeout : options.timeout;
+  auto queued = options.queue_timeout == unsaid ? settings.queue_timeout
+                                                : options.queue_timeout;
   x.deadline = deadline_after(now, total);
   x.queue_deadline = deadline_after(now, queued);
   if (options.idempotent != idempotence::unsaid)
@@ -211,7 +210,7 @@ void door::take_checkout(caf::mailbox_element& what,
     return; // nobody could give it back
   auto options = what.content().get_as<call_options>(1);
   auto now = ctx_->now();
-  if (options.timeout == timespan{0})
+  if (options.timeout == unsaid)
     options.timeout = infinite;
   core_type::submission x;
   apply(options, *ctx_->settings, now, x);

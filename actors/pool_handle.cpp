@@ -12,8 +12,8 @@ call_options merge(call_options own, const call_options& defaults) {
     if (x == unsaid)
       x = other;
   };
-  use(own.timeout, defaults.timeout, timespan{0});
-  use(own.queue_timeout, defaults.queue_timeout, timespan{0});
+  use(own.timeout, defaults.timeout, unsaid);
+  use(own.queue_timeout, defaults.queue_timeout, unsaid);
   use(own.strategy, defaults.strategy, worker_strategy{});
   use(own.priority, defaults.priority, priority::normal);
   use(own.idempotent, defaults.idempotent, idempotence::unsaid);

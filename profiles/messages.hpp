@@ -40,12 +40,16 @@ enum class idempotence : std::uint8_t { unsaid, yes, no };
 /// Of two requests that wait at the pool, which goes first.
 enum class priority : std::uint8_t { high, normal, low };
 
+/// Of a duration: the pool decides. It is not 0, because a caller whose time is
+/// up says 0, and its request never runs.
+inline constexpr timespan unsaid = timespan::min();
+
 /// How one request is to be treated. What is not set, the pool decides.
 struct call_options {
-  /// Waiting and running together. 0: the pool's request_timeout.
-  timespan timeout{0};
-  /// Waiting alone. 0: the pool's queue_timeout.
-  timespan queue_timeout{0};
+  /// Waiting and running together; by default the pool's request_timeout.
+  timespan timeout = unsaid;
+  /// Waiting alone; by default the pool's queue_timeout.
+  timespan queue_timeout = unsaid;
   /// Which worker; e.g. charmer::best_worker, charmer::hash_worker("key").
   worker_strategy strategy;
   charmer::priority priority = charmer::priority::normal;

@@ -84,7 +84,7 @@ exit_status call_command(const call_arguments& x) {
   dispatcher calls{app.system(),
                    *app.pools().pool(name),
                    x.command,
-                   {.timeout = x.timeout},
+                   {.timeout = x.timeout == timespan{0} ? unsaid : x.timeout},
                    outcomes};
   calls.send({{0, std::move(arguments)}});
   if (!await(*outcomes, signals)) {
