@@ -132,11 +132,12 @@ public:
                    effects& out);
 
   /// A worker that cannot be ended was left behind (and died, as far as the
-  /// books go). True: there are too many of them now.
-  bool left_behind();
+  /// books go). True: with it there are too many, and the pool is degraded, for
+  /// this reason, until one of them ends.
+  bool left_behind(const cause& too_many, time_point now, effects& out);
 
-  /// One of those has ended after all.
-  void returned();
+  /// One of those has ended after all. True: the pool is no longer degraded.
+  bool returned();
 
   /// A command of the adapter: only these are remembered by name.
   void declare(std::string_view command, bool idempotent);
@@ -366,6 +367,7 @@ private:
   bool degraded_ = false;
   bool closing_ = false;
   std::optional<cause> last_error_;
+  std::optional<cause> overburdened_; // degraded: too many were left behind
 };
 
 } // namespace charmer

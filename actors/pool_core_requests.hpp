@@ -114,7 +114,7 @@ template <class T>
 pool_errc pool_core<T>::refusal_of(const submission& x, time_point now) const {
   if (closing_)
     return pool_errc::shutting_down;
-  if (degraded_)
+  if (degraded_ || overburdened_)
     return pool_errc::pool_degraded;
   if (x.deadline <= now || x.queue_deadline <= now)
     return pool_errc::wait_timeout;
@@ -228,7 +228,7 @@ pool_errc pool_core<T>::refuse(submission x, pool_errc code, effects& out) {
   s.code = code;
   s.errand = x.within.number != 0;
   if (code == pool_errc::pool_degraded)
-    s.why = last_error_;
+    s.why = overburdened_ ? overburdened_ : last_error_;
   out.settlements.push_back(std::move(s));
   return code;
 }

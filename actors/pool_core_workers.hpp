@@ -103,7 +103,7 @@ bool pool_core<T>::worker_ready(std::uint64_t incarnation, worker handle,
   serve(now, out);
   out.wake = out.wake || head_of_queue() != no_index || limits_.managed;
   changed_.notify_all();
-  return std::exchange(degraded_, false);
+  return std::exchange(degraded_, false) && !overburdened_;
 }
 
 template <class T>
@@ -157,15 +157,23 @@ void pool_core<T>::worker_died(std::uint64_t incarnation, const cause& why,
 }
 
 template <class T>
-bool pool_core<T>::left_behind() {
+bool pool_core<T>::left_behind(const cause& too_many, time_point now,
+                               effects& out) {
   std::lock_guard guard{mutex_};
-  return ++abandoned_ > limits_.max_abandoned;
+  if (++abandoned_ <= limits_.max_abandoned || overburdened_)
+    return false;
+  overburdened_ = too_many;
+  settle_waiting(pool_errc::pool_degraded, overburdened_, now, out);
+  return !degraded_;
 }
 
 template <class T>
-void pool_core<T>::returned() {
+bool pool_core<T>::returned() {
   std::lock_guard guard{mutex_};
-  --abandoned_;
+  if (--abandoned_ > limits_.max_abandoned || !overburdened_)
+    return false;
+  overburdened_.reset();
+  return !degraded_;
 }
 
 template <class T>
@@ -378,7 +386,7 @@ template <class T>
 pool_snapshot pool_core<T>::snapshot(time_point now) const {
   std::lock_guard guard{mutex_};
   pool_snapshot result;
-  result.degraded = degraded_;
+  result.degraded = degraded_ || overburdened_;
   result.draining = closing_;
   result.circuit_open =
       limits_.breaker.enabled && breaker_.state(now) != breaker_state::closed;

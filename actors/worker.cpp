@@ -67,21 +67,28 @@ public:
   }
 
   void left_behind() override {
-    auto too_many = ctx_->core.left_behind();
     event x;
     x.name = "charmer.worker.abandoned";
     x.level = severity::error;
     x.text = id_ + " cannot be ended and was left behind, still running";
     x.set("incarnation", incarnation_);
     tell(std::move(x));
+    auto why =
+        make_error(pool_errc::pool_degraded,
+                   "too many workers were left behind (max_abandoned "
+                       + std::to_string(ctx_->settings->max_abandoned) + ")");
+    auto too_many = ctx_->with_core(nullptr, [&](auto& out) {
+      return ctx_->core.left_behind(why, ctx_->now(), out);
+    });
     if (too_many)
-      ctx_->degrade(make_error(
-          pool_errc::pool_degraded,
-          "too many workers were left behind (max_abandoned "
-              + std::to_string(ctx_->settings->max_abandoned) + ")"));
+      ctx_->tell("charmer.pool.degraded", severity::error, describe(why));
   }
 
-  void returned() override { ctx_->core.returned(); }
+  void returned() override {
+    if (ctx_->core.returned())
+      ctx_->tell("charmer.pool.recovered", severity::info,
+                 "a worker that was left behind has ended");
+  }
 
   void tell(event what) override {
     what.path = path_;
