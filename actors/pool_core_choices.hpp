@@ -46,7 +46,7 @@ void pool_core<T>::decide(std::uint64_t reference, std::uint64_t incarnation,
     return;
   dequeue(id);
   auto& r = requests_[id];
-  if (incarnation == 0) {
+  if (incarnation == 0 && limits_.queue) {
     r.how = {choice::available_worker};
     enqueue(id, place::central, r.priority, false, out);
     out.wake = true;
