@@ -6,12 +6,16 @@
 //
 // Threading: a callback's functions never run at the same time as each other.
 //
+// Added to a runtime they follow what comes then; made a handler and given to
+// `start`, also the first workers.
+//
 //   app->add_callbacks("default", "gauge", {.on_new_worker = …});
 //   app->add_overrun_handler("default", "pager",
 //                            [](const charmer::overrun& x) { … });
 #pragma once
 
 #include "charmer/supervision/caf.hpp"
+#include "charmer/supervision/event_handler.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -39,5 +43,14 @@ struct overrun {
   std::string task; ///< the command, if it has a name
   timespan runtime{0};
 };
+
+/// The handler of events that calls these, under the name by which
+/// runtime::remove_callbacks knows it.
+handler_spec following_workers(const std::string& pool, const std::string& name,
+                               worker_callbacks callbacks);
+
+/// The same for runtime::remove_overrun_handler.
+handler_spec watching_overruns(const std::string& pool, const std::string& name,
+                               std::function<void(const overrun&)> f);
 
 } // namespace charmer

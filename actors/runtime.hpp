@@ -160,10 +160,9 @@ private:
   caf::error check_interface(const std::string& pool,
                              const message_interface& wanted) const;
 
-  caf::error add_observer(const std::string& pool, const std::string& name,
-                          std::function<void(const event&)> f);
+  caf::error add_observer(const std::string& pool, handler_spec x);
 
-  caf::error remove_observer(const std::string& pool, const std::string& name);
+  caf::error remove_observer(const std::string& name);
 
   std::shared_ptr<runtime_state> state_;
 };

@@ -3,43 +3,10 @@
 #include "charmer/actors/runtime_state.hpp"
 
 #include <algorithm>
-#include <chrono>
-#include <cstdlib>
 
 #include <nlohmann/json.hpp>
 
 namespace charmer {
-
-namespace {
-
-// The name of an observer, which is unique among all of them.
-std::string observer_name(const std::string& kind, const std::string& pool,
-                          const std::string& name) {
-  return kind + " " + name + " of pool " + pool;
-}
-
-void call_back(const worker_callbacks& xs, const event& x) {
-  if (x.name == "charmer.worker.spawned" && xs.on_init_start)
-    xs.on_init_start(x.child);
-  else if (x.name == "charmer.worker.ready" && xs.on_new_worker)
-    xs.on_new_worker(x.child);
-  else if (x.name == "charmer.worker.terminated" && xs.on_worker_dead)
-    xs.on_worker_dead(x.child, x.reason);
-}
-
-std::string detail(const event& x, const std::string& key) {
-  auto i = x.details.find(key);
-  return i != x.details.end() ? i->second : std::string{};
-}
-
-overrun overrun_of(const event& x) {
-  auto seconds = std::strtod(detail(x, "runtime_seconds").c_str(), nullptr);
-  return {detail(x, "alert"), detail(x, "pool"), x.child, detail(x, "task"),
-          std::chrono::duration_cast<timespan>(
-              std::chrono::duration<double>(seconds))};
-}
-
-} // namespace
 
 // -- statistics ---------------------------------------------------------------
 
@@ -116,57 +83,42 @@ caf::error runtime::check_interface(const std::string& name,
 
 // -- observers of one pool ----------------------------------------------------
 
-caf::error runtime::add_observer(const std::string& pool_name,
-                                 const std::string& name,
-                                 std::function<void(const event&)> f) {
-  auto ctx = state_->pools->find(pool_name);
-  if (!ctx)
+caf::error runtime::add_observer(const std::string& pool_name, handler_spec x) {
+  if (!state_->pools->find(pool_name))
     return pool(pool_name).error();
-  handler_spec x;
-  x.name = name;
-  x.filter = {.name = "charmer.worker.*", .path = ctx->path + "/*"};
-  x.on_event = std::move(f);
-  x.blocking = true;
-  return state_->events->add(std::move(x));
+  auto name = x.name;
+  if (state_->events->add(std::move(x)))
+    return make_error(pool_errc::already_started, "there are " + name);
+  return {};
 }
 
-caf::error runtime::remove_observer(const std::string& pool_name,
-                                    const std::string& name) {
-  for (auto& x : state_->events->which())
-    if (x.name == name) {
-      state_->events->remove(name);
-      return {};
-    }
-  return make_error(pool_errc::no_such_pool,
-                    "pool \"" + pool_name + "\" has no " + name);
+caf::error runtime::remove_observer(const std::string& name) {
+  if (state_->events->remove(name))
+    return {};
+  return make_error(pool_errc::no_such_pool, "there are no " + name);
 }
 
 caf::error runtime::add_callbacks(const std::string& pool,
                                   const std::string& name,
                                   worker_callbacks callbacks) {
-  return add_observer(
-      pool, observer_name("callbacks", pool, name),
-      [xs = std::move(callbacks)](const event& x) { call_back(xs, x); });
+  return add_observer(pool,
+                      following_workers(pool, name, std::move(callbacks)));
 }
 
 caf::error runtime::remove_callbacks(const std::string& pool,
                                      const std::string& name) {
-  return remove_observer(pool, observer_name("callbacks", pool, name));
+  return remove_observer(following_workers(pool, name, {}).name);
 }
 
 caf::error runtime::add_overrun_handler(const std::string& pool,
                                         const std::string& name,
                                         std::function<void(const overrun&)> f) {
-  return add_observer(pool, observer_name("overrun handler", pool, name),
-                      [f = std::move(f)](const event& x) {
-                        if (x.name == "charmer.worker.overrun")
-                          f(overrun_of(x));
-                      });
+  return add_observer(pool, watching_overruns(pool, name, std::move(f)));
 }
 
 caf::error runtime::remove_overrun_handler(const std::string& pool,
                                            const std::string& name) {
-  return remove_observer(pool, observer_name("overrun handler", pool, name));
+  return remove_observer(watching_overruns(pool, name, {}).name);
 }
 
 } // namespace charmer
