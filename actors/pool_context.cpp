@@ -251,13 +251,14 @@ bool pool_context::wait_until_vacant(
 // ------------------------------------------------------------------------
 
 void pool_context::tell(std::string name, severity level, std::string text,
-                        std::map<std::string, std::string> details) {
+                        const std::map<std::string, std::string>& details) {
   event x;
   x.name = std::move(name);
   x.level = level;
   x.path = path;
   x.text = std::move(text);
-  x.details = std::move(details);
+  for (auto& [key, value] : details)
+    x.set(key, value);
   x.set("pool", settings->name);
   events->notify(std::move(x));
 }

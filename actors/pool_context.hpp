@@ -127,7 +127,7 @@ public:
 
   /// Tells an event of this pool.
   void tell(std::string name, severity level, std::string text,
-            std::map<std::string, std::string> details = {});
+            const std::map<std::string, std::string>& details = {});
 
   /// An outcome as its caller gets to see it.
   caf::error error_of(const core_type::settlement& x) const;
