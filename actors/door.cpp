@@ -56,6 +56,11 @@ verdict verdict_on(const caf::message& answer, const pool_settings& settings) {
                                                   : verdict::refusal;
 }
 
+// Who says it, as the core knows callers; null: nobody does.
+caller_key caller_of(const caf::mailbox_element& what) {
+  return what.sender ? what.sender->get() : nullptr;
+}
+
 void respond(caf::mailbox_element& what, caf::message content,
              const pool_context_ptr& ctx, caf::execution_unit* context) {
   if (what.sender && what.mid.is_request())
@@ -166,7 +171,7 @@ bool door::take_query(caf::mailbox_element& what,
   } else if (content.match_elements<checkin_atom, call_id>()) {
     pool_context::effects out;
     auto done = ctx_->core.give_back(key_of(content.get_as<call_id>(1)),
-                                     what.sender.get(), ctx_->now(), out);
+                                     caller_of(what), ctx_->now(), out);
     ctx_->carry_out(out, context, nullptr);
     respond(what, caf::make_message(done), ctx_, context);
   } else if (content.match_elements<members_atom>()) {
