@@ -1,0 +1,121 @@
+// One message to every worker of a pool: wpool's broadcast and broadcall.
+#include "native_fixture.hpp"
+
+using namespace charmer_tests;
+
+namespace {
+
+struct collected {
+  gathered all;
+  caf::error why;
+};
+
+collected ask_all(native_fixture& f, caf::message what,
+                  call_options options = {}) {
+  collected result;
+  broadcall(f.self, f.pool, std::move(what), std::move(options))
+      .receive([&](gathered& x) { result.all = std::move(x); },
+               [&](caf::error& e) { result.why = std::move(e); });
+  return result;
+}
+
+} // namespace
+
+TEST_CASE("a broadcast reaches all 19 workers") {
+  native_fixture f{lab(19)};
+  std::mutex mutex;
+  std::set<caf::actor_id> reached;
+  broadcast(f.pool, caf::make_message(job{[&](caf::event_based_actor* self) {
+              std::lock_guard guard{mutex};
+              reached.insert(self->id());
+            }}));
+  CHECK(f.eventually([](auto& x) { return x.counts.replied == 19; }));
+  CHECK(reached.size() == 19);
+  std::uint64_t count = 0;
+  broadcast(f.self, f.pool, work())
+      .receive([&](std::uint64_t x) { count = x; }, [](caf::error&) {});
+  CHECK(count == 19);
+}
+
+TEST_CASE("a broadcast goes before what waits") {
+  native_fixture f{lab(1)};
+  std::vector<int> order;
+  f.occupy(1);
+  CHECK(!f.cast(work([&] { order.push_back(2); })));
+  CHECK(!f.cast(work([&] { order.push_back(3); }), {.strategy = next_worker}));
+  broadcast(f.pool, work([&] { order.push_back(1); }));
+  CHECK(f.stats().counts.waiting == 3);
+  f.door.open();
+  CHECK(f.comes_to(1, 0, 0));
+  CHECK(order == std::vector<int>{1, 2, 3});
+}
+
+TEST_CASE("a broadcall collects one reply of each worker") {
+  native_fixture f{lab(19)};
+  auto got = ask_all(f, work());
+  CHECK(!got.why);
+  CHECK(got.all.errors.empty());
+  CHECK(got.all.replies.size() == 19);
+  std::set<std::string> names;
+  std::set<std::uint64_t> ids;
+  for (auto& x : got.all.replies) {
+    names.insert(x.worker);
+    REQUIRE(x.value.match_elements<std::uint64_t>());
+    ids.insert(x.value.get_as<std::uint64_t>(0));
+  }
+  CHECK(names.size() == 19);
+  CHECK(ids.size() == 19);
+}
+
+TEST_CASE("workers that die of a broadcall are errors, the others replies") {
+  native_fixture f{lab(6)};
+  std::atomic<int> turn{0};
+  auto got = ask_all(f, work([&] {
+                       if (++turn % 2 == 0)
+                         throw std::runtime_error("every second one");
+                     }));
+  CHECK(!got.why);
+  CHECK(got.all.replies.size() == 3);
+  CHECK(got.all.errors.size() == 3);
+  for (auto& x : got.all.errors)
+    CHECK(x.why);
+  CHECK(f.comes_to(6, 0, 0));
+}
+
+TEST_CASE("with one that takes too long the whole broadcall has timed out") {
+  native_fixture f{lab(4)};
+  std::atomic<int> turn{0};
+  auto got = ask_all(f, work([&] {
+                       if (++turn == 2)
+                         f.door.pass();
+                     }),
+                     {.timeout = 200ms});
+  CHECK(got.why == pool_errc::exec_timeout);
+  CHECK(f.stats().counts.replied == 3);
+}
+
+TEST_CASE("a busy worker that cannot begin in time counts as timed out") {
+  native_fixture f{lab(2)};
+  f.occupy(1);
+  auto got = ask_all(f, work(), {.queue_timeout = 100ms});
+  CHECK(got.why == pool_errc::wait_timeout);
+}
+
+TEST_CASE("what no worker understands comes back as errors") {
+  native_fixture f{lab(3)};
+  auto got = ask_all(f, caf::make_message(std::string{"no job"}));
+  CHECK(!got.why);
+  CHECK(got.all.replies.empty());
+  CHECK(got.all.errors.size() == 3);
+  CHECK(f.comes_to(3, 0, 0));
+}
+
+TEST_CASE("a broadcall to a pool without workers is empty") {
+  auto x = lab(0);
+  x.max_overflow = 1;
+  native_fixture f{x};
+  auto got = ask_all(f, work());
+  CHECK(!got.why);
+  CHECK(got.all.replies.empty());
+  CHECK(got.all.errors.empty());
+}
