@@ -104,6 +104,8 @@ void pool_context::carry_out(effects& out, caf::execution_unit* context,
 void pool_context::answer(core_type::settlement& x,
                           caf::execution_unit* context) {
   auto why = error_of(x);
+  if (x.code == pool_errc::poisoned)
+    tell("charmer.request.quarantined", severity::error, describe(why));
   if (x.who.caller && x.who.id.is_request())
     x.who.caller->enqueue(door(), x.who.id.response_id(),
                           caf::make_message(std::move(why)), context);

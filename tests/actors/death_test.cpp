@@ -134,6 +134,7 @@ TEST_CASE("a request that kills every worker is poisoned after three") {
   pool_fixture f{x};
   auto out = f.call("poison");
   CHECK(out.why == pool_errc::poisoned);
+  CHECK(f.events.wait_for("charmer.request.quarantined"));
   CHECK(out.what().exit_code == 1);
   CHECK(f.call("add", {{"a", 1}, {"b", 1}}).json() == 2);
 }
