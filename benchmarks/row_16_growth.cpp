@@ -106,19 +106,19 @@ private:
 double cancellation(std::size_t callers, milliseconds time) {
   charmer_stack stack{pool_of(1)};
   parked others{stack, callers};
-  return median_call(stack.system(), time,
-                     [door = stack.pool().actor()](auto* self, auto, auto done) {
-                       charmer::call_options options{
-                           .id = charmer::call_id::next()};
-                       auto id = options.id;
-                       self->request(door, caf::infinite, std::move(options),
-                                     caf::make_message(5, 3))
-                           .then([done](int) { done(false); },
-                                 [done](const caf::error& e) {
-                                   done(e == charmer::pool_errc::cancelled);
-                                 });
-                       charmer::cast(door, charmer::cancel_atom_v, id);
-                     });
+  return median_call(
+      stack.system(), time,
+      [door = stack.pool().actor()](auto* self, auto, auto done) {
+        charmer::call_options options{.id = charmer::call_id::next()};
+        auto id = options.id;
+        self->request(door, caf::infinite, std::move(options),
+                      caf::make_message(5, 3))
+            .then([done](int) { done(false); },
+                  [done](const caf::error& e) {
+                    done(e == charmer::pool_errc::cancelled);
+                  });
+        charmer::cast(door, charmer::cancel_atom_v, id);
+      });
 }
 
 double expiry(std::size_t callers, milliseconds time) {
