@@ -20,6 +20,12 @@ def work(milliseconds: float) -> None:
         pass
 
 
+def process_after(milliseconds: float) -> int:
+    """Sleeps; the number of this process."""
+    time.sleep(milliseconds / 1000)
+    return os.getpid()
+
+
 def move_to(core: int) -> None:
     """The worker runs on this core from now on."""
     os.sched_setaffinity(0, [core])

@@ -60,9 +60,8 @@ double with_workers(const strategy& s, std::size_t workers, milliseconds time) {
   charmer_stack stack{pool_of(static_cast<std::uint32_t>(workers))};
   return median_call(
       stack.system(), time,
-      [&s, door = stack.pool().actor()](auto* self, auto n, auto done) {
-        ask_adders(self, door, s, n, done);
-      });
+      [&s, to = adders{stack.system(), stack.pool().actor()}](
+          auto* self, auto n, auto done) { ask_adders(self, to, s, n, done); });
 }
 
 // -- waiting callers ----------------------------------------------------------

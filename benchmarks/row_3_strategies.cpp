@@ -72,9 +72,8 @@ double charmer_rate(const strategy& s, const setup& x, milliseconds time) {
   charmer_stack stack{native_workers(adder, x.workers)};
   return rate_of(
       stack.system(), x, time,
-      [&s, door = stack.pool().actor()](auto* self, auto n, auto done) {
-        ask_adders(self, door, s, n, done);
-      });
+      [&s, to = adders{stack.system(), stack.pool().actor()}](
+          auto* self, auto n, auto done) { ask_adders(self, to, s, n, done); });
 }
 
 // The workers' own message and nothing else: the pool's default strategy.

@@ -7,6 +7,8 @@ std::vector<row> rows() {
       {1, "sequential call, 64 bytes, 1 worker", sequential_calls},
       {2, "256 calls in flight, 2 workers, no batching API", calls_in_flight},
       {3, "native workers: every strategy beside wpool", native_strategies},
+      {10, "kill -9 of a worker", killed_workers},
+      {11, "a request that hangs", hanging_requests},
       {12, "twice as many calls as there is capacity for", overload},
       {16, "what a call costs as the work grows", growing_work},
       {"restart", "a native child dies and runs again", restart_of_a_child},

@@ -34,6 +34,8 @@ struct row {
 std::vector<result> sequential_calls(const conditions& x);
 std::vector<result> calls_in_flight(const conditions& x);
 std::vector<result> native_strategies(const conditions& x);
+std::vector<result> killed_workers(const conditions& x);
+std::vector<result> hanging_requests(const conditions& x);
 std::vector<result> overload(const conditions& x);
 std::vector<result> growing_work(const conditions& x);
 std::vector<result> restart_of_a_child(const conditions& x);

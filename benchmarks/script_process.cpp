@@ -108,6 +108,17 @@ std::string script_process::ask(const std::string& line,
   return said;
 }
 
+void script_process::kill() {
+  wire::operating_system::real().signal_group(child_.pid, SIGKILL);
+}
+
+void script_process::await_end_of_file(std::chrono::milliseconds limit) {
+  await(out_.get(), clock::now() + limit);
+  char c = 0;
+  if (::read(out_.get(), &c, 1) != 0)
+    fail("no end of file");
+}
+
 std::string script_process::finish(std::chrono::milliseconds limit) {
   auto end = clock::now() + limit;
   in_.reset();

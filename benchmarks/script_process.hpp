@@ -40,6 +40,12 @@ public:
   /// comes in time.
   std::string ask(const std::string& line, std::chrono::milliseconds limit);
 
+  /// SIGKILL.
+  void kill();
+
+  /// Throws if it has not closed its output in time.
+  void await_end_of_file(std::chrono::milliseconds limit);
+
   /// What it writes until it ends; throws if it does not end in time, or not
   /// with exit status 0. Call it once, last.
   std::string finish(std::chrono::milliseconds limit);
