@@ -14,7 +14,7 @@ caf::error failed(const char* text) {
   return make_error(task_failed, failure{.text = text, .begun = true});
 }
 
-caf::behavior task_worker(caf::event_based_actor* self) {
+caf::behavior task_worker(caf::event_based_actor*) {
   return {
       [=](task& x) -> caf::result<void> {
         try {
