@@ -63,7 +63,9 @@ TEST_CASE("shrinking ends workers, once they have finished what they have") {
                          [](auto& x) { return has_ended(x.handle); })
            == 4;
   }));
-  for (auto& x : *f.app->workers())
+  auto left = f.app->workers();
+  REQUIRE(left);
+  for (auto& x : *left)
     CHECK(!has_ended(x.handle));
   CHECK(f.stats().counts.failed == 0);
   for (auto& e : f.events.all())
