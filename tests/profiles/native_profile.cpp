@@ -49,9 +49,14 @@ TEST_CASE_FIXTURE(native_fixture, "any behaviour is a worker, ready at once") {
   self->request(info->handle, 20s, 2, 3)
       .receive([](int sum) { CHECK_EQ(sum, 5); },
                [](caf::error&) { FAIL("no answer"); });
-  stop(worker);
-  CHECK(worker.host->await_death()->planned);
+  // It ends when the pool says that it has nothing left to do.
+  caf::anon_send_exit(worker.handle, caf::exit_reason::user_shutdown);
   CHECK_EQ(worker.host->times_retiring(), 1);
+  CHECK_EQ(worker.host->times_died(), 0);
+  cast(worker.handle, dismiss_atom_v);
+  auto death = worker.host->await_death();
+  REQUIRE(death);
+  CHECK(death->planned);
 }
 
 TEST_CASE_FIXTURE(native_fixture, "a behaviour that throws has died of it") {
@@ -80,6 +85,8 @@ TEST_CASE_FIXTURE(native_fixture, "an expelled behaviour ends as planned") {
     CHECK(x.reason == supervision_errc::planned_stop);
   });
   CHECK_EQ(worker.host->times_died(), 1);
+  CHECK_EQ(worker.host->times_left_behind(), 1);
+  CHECK(worker.host->await_return());
 }
 
 TEST_CASE_FIXTURE(native_fixture, "what is not registered does not start") {

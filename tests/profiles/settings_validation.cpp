@@ -257,7 +257,8 @@ TEST_CASE("an unknown key gets the nearest known one, or all of them") {
   has(refusal(pool_with(R"("restart_backoff": {"jiter": 1})")),
       R"(restart_backoff.jiter: found a key that is not known; )"
       R"(allowed: "jitter", perhaps)");
-  has(refusal(pool_with(R"("xyzzy": 1)")), "name, profile, size, adapter");
+  has(refusal(pool_with(R"("xyzzy": 1)")),
+      "name, profile, size, threads_per_worker, adapter");
   has(refusal(R"({"pool": [{"adapter": "a:B"}]})"), R"("pools", perhaps)");
 }
 
