@@ -35,7 +35,14 @@ spawner& spawner::instance() {
 spawner::spawner(operating_system& os)
     : os_(os), wake_up_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   ignore_broken_pipes();
+  // Signals are the application's: one that it waits for must not end the
+  // process on this thread, which may be older than its mask.
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
   thread_ = std::thread{[this] { run(); }};
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 spawner::~spawner() {
