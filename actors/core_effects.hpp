@@ -154,6 +154,9 @@ struct core_effects {
   std::vector<settlement<request, cause>> settlements;
   std::vector<cancellation> cancellations;
   std::vector<overrun_notice<request, worker>> overruns;
+  /// Nobody needs them any more. Destroyed with the effects, because that may
+  /// run code of the application's, which must find the core unlocked.
+  std::vector<request> discarded;
   std::vector<worker> expulsions; ///< end them, they do not listen
   std::vector<worker> dismissals; ///< they wanted to end and have nothing left
   caller_key watch = nullptr;     ///< tell `caller_died` when it ends

@@ -10,9 +10,9 @@
 // How long a caller waits for a worker: options.queue_timeout. Which worker:
 // options.strategy.
 //
-// Threading: a lease belongs to one actor; it may be destroyed anywhere.
-// Errors: those of pools; the worker that was asked for by
-// next_available_worker is there at once or not at all.
+// Threading: a lease belongs to one actor; it may be destroyed in any thread,
+// as long as its actor system exists. Errors: those of pools; the worker that
+// was asked for by next_available_worker is there at once or not at all.
 //
 //   charmer::run(self, pool, [&](charmer::lease& worker, charmer::timespan) {
 //     charmer::call(self, worker.pool(), "load", {{"path", path}}).receive(…);
@@ -40,7 +40,8 @@ public:
     // nop
   }
 
-  /// The held worker as a pool of its own.
+  /// The held worker as a pool of its own. REQUIRES, here and below: the lease
+  /// was granted, and not given back by way of this value.
   const pool_handle& pool() const { return held_->mine; }
 
   /// For typed messages to the held worker.
@@ -54,7 +55,8 @@ public:
   /// What was left when it was granted; infinite without options.timeout.
   timespan time_left() const { return held_->what.time_left; }
 
-  /// Gives the worker back. Doing so again does nothing.
+  /// Gives the worker back, unless another copy of the lease is left: the last
+  /// one does. Doing so again does nothing.
   void give_back() { held_.reset(); }
 
   explicit operator bool() const noexcept { return held_ != nullptr; }

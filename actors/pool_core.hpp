@@ -373,6 +373,7 @@ private:
 } // namespace charmer
 
 #include "charmer/actors/pool_core_choices.hpp"
+#include "charmer/actors/pool_core_leases.hpp"
 #include "charmer/actors/pool_core_outcomes.hpp"
 #include "charmer/actors/pool_core_requests.hpp"
 #include "charmer/actors/pool_core_time.hpp"

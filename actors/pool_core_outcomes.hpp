@@ -149,13 +149,13 @@ void pool_core<T>::withdraw(std::uint32_t id, pool_errc code, bool answer,
   } else {
     ++counts_.cancelled;
     judge(id, verdict::refusal, now, out);
+    out.discarded.push_back(std::move(r.what));
   }
   if (!was_leased) {
     forget(id, now, out);
   } else {
     requests_.detach(id);
     r.state = stage::cancelling;
-    r.what = request{};
     out.cancellations.push_back(
         {workers_[r.worker].handle, requests_.lease_of(id)});
     r.deadline = now + limits_.cancel_grace;

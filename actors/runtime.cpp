@@ -172,14 +172,14 @@ caf::error runtime::await_all(timespan limit) {
 caf::expected<pool_stats> runtime::stats(const std::string& name) const {
   if (auto ctx = state_->pools->find(name))
     return ctx->stats();
-  return pool(name).error();
+  return no_pool(name);
 }
 
 caf::expected<std::vector<command_info>>
 runtime::commands(const std::string& name) const {
   auto ctx = state_->pools->find(name);
   if (!ctx)
-    return pool(name).error();
+    return no_pool(name);
   for (auto& worker : ctx->stats().workers)
     if (auto info = ctx->info(worker.incarnation))
       return std::move(info->commands);
@@ -217,7 +217,11 @@ caf::expected<supervision_tree> runtime::tree(timespan limit) const {
 
 caf::error runtime::stop(timespan limit) {
   auto& st = *state_;
-  auto root = std::exchange(st.root, nullptr);
+  caf::actor root;
+  {
+    std::lock_guard guard{st.mutex};
+    root = std::exchange(st.root, nullptr);
+  }
   if (!root)
     return {};
   auto total = limit == timespan{0} ? st.stop_timeout : limit;

@@ -157,6 +157,9 @@ public:
 private:
   const caf::actor_system& system() const;
 
+  /// Why there is no such pool: it is unknown, or was stopped.
+  caf::error no_pool(const std::string& name) const;
+
   caf::error check_interface(const std::string& pool,
                              const message_interface& wanted) const;
 

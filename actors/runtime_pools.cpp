@@ -21,7 +21,7 @@ caf::expected<std::vector<pool_member>>
 runtime::workers(const std::string& name) const {
   auto ctx = state_->pools->find(name);
   if (!ctx)
-    return pool(name).error();
+    return no_pool(name);
   return ctx->members();
 }
 
@@ -29,7 +29,7 @@ caf::expected<std::string>
 runtime::debug_information(const std::string& name) const {
   auto ctx = state_->pools->find(name);
   if (!ctx)
-    return pool(name).error();
+    return no_pool(name);
   settings alone;
   alone.pools = {*ctx->settings};
   auto all = nlohmann::ordered_json::parse(alone.to_json());
@@ -56,8 +56,15 @@ caf::expected<resized> runtime::resize(const std::string& name,
                                        std::uint32_t size) {
   auto ctx = state_->pools->find(name);
   if (!ctx)
-    return pool(name).error();
+    return no_pool(name);
   return ctx->resize(size);
+}
+
+caf::error runtime::no_pool(const std::string& name) const {
+  auto known = pool(name);
+  return known ? make_error(pool_errc::shutting_down,
+                            "pool \"" + name + "\" was stopped")
+               : known.error();
 }
 
 const caf::actor_system& runtime::system() const {
@@ -68,7 +75,7 @@ caf::error runtime::check_interface(const std::string& name,
                                     const message_interface& wanted) const {
   auto ctx = state_->pools->find(name);
   if (!ctx)
-    return pool(name).error();
+    return no_pool(name);
   auto there = native_interface(state_->system, ctx->settings->adapter);
   if (std::includes(there.begin(), there.end(), wanted.begin(), wanted.end()))
     return {};
@@ -85,7 +92,7 @@ caf::error runtime::check_interface(const std::string& name,
 
 caf::error runtime::add_observer(const std::string& pool_name, handler_spec x) {
   if (!state_->pools->find(pool_name))
-    return pool(pool_name).error();
+    return no_pool(pool_name);
   auto name = x.name;
   if (state_->events->add(std::move(x)))
     return make_error(pool_errc::already_started, "there are " + name);

@@ -123,6 +123,12 @@ public:
   explicit tree_collector(actor_type* self) : self_(self) {}
 
   void begin(const caf::actor& supervisor, timespan limit) {
+    if (!supervisor) { // nobody there is nobody who answers
+      tree_.id = tree_.path = "no actor";
+      tree_.answers = false;
+      send_later(self_, timespan{0}, stop_limit_atom_v);
+      return;
+    }
     tree_.id = "actor " + std::to_string(supervisor.id());
     tree_.path = tree_.id;
     tree_.type = child_type::supervisor;

@@ -54,6 +54,8 @@ supervisor_state::life_of(std::uint64_t token) const {
 }
 
 std::string supervisor_state::id_of(const caf::actor& handle) const {
+  if (!handle)
+    return {};
   auto i = tokens_.find(handle.address());
   if (i == tokens_.end())
     return {};

@@ -129,3 +129,14 @@ TEST_CASE("a worker that has served enough is replaced, and no call fails") {
   CHECK(f.events.wait_for("charmer.worker.recycled"));
   CHECK(f.stats().counts.failed == 0);
 }
+
+TEST_CASE("what a stopped runtime is asked it answers with shutting_down") {
+  pool_fixture f{shop(1)};
+  CHECK(!f.app->stop());
+  CHECK(f.app->stats().error() == pool_errc::shutting_down);
+  CHECK(f.app->resize("default", 2).error() == pool_errc::shutting_down);
+  CHECK(f.app->workers().error() == pool_errc::shutting_down);
+  CHECK(f.app->debug_information().error() == pool_errc::shutting_down);
+  CHECK(f.app->add_callbacks("default", "x", {}) == pool_errc::shutting_down);
+  CHECK(f.app->stats("other").error() == pool_errc::no_such_pool);
+}

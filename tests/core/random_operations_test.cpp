@@ -422,7 +422,7 @@ public:
 
   bool at_rest() {
     auto counts = core.snapshot(now).counts;
-    return leases.empty() && in_flight.empty() && held.empty()
+    return leases.empty() && in_flight.empty() && held.empty() && doomed.empty()
            && counts.running + counts.waiting == 0 && core.leftovers().empty()
            && alive.size() == usual_size && core.vacancies(99).empty();
   }

@@ -203,6 +203,8 @@ TEST_CASE("whatever happens, every request has exactly one outcome") {
           a.with([&](auto& o) { a.core.cancel(key, clock_type::now(), o); });
         }
         a.work(random);
+        if (n % 200 == 0) // the thread below may hardly get a turn
+          a.kill_one(random);
       }
     });
   std::atomic<bool> balanced = true;

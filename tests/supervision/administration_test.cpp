@@ -77,6 +77,13 @@ TEST_CASE_FIXTURE(world, "a child that is added is answered with its handle") {
   CHECK(e.front().level == severity::info);
 }
 
+TEST_CASE_FIXTURE(world, "a handle of nobody is not found") {
+  supervise({.name = "root", .children = {worker("a")}});
+  auto nobody = ask<caf::actor>(root, replace_child_atom_v, caf::actor{});
+  REQUIRE_FALSE(nobody);
+  CHECK(is(nobody.error(), supervision_errc::not_found));
+}
+
 TEST_CASE_FIXTURE(world, "a known id is not started again") {
   supervise({.name = "root", .children = {worker("a")}});
   auto second = ask<caf::actor>(root, start_child, worker("a"));

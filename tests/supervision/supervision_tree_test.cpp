@@ -262,3 +262,9 @@ TEST_CASE_FIXTURE(with_tree, "a tree goes through the serializer unchanged") {
   REQUIRE_FALSE(source(copy));
   CHECK(to_json(copy) == to_json(x));
 }
+
+TEST_CASE_FIXTURE(with_tree,
+                  "the tree of no actor is one that does not answer") {
+  root = nullptr;
+  CHECK_FALSE(tree().answers);
+}
