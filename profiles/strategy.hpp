@@ -1,12 +1,13 @@
 // How a worker is chosen for a request: wpool's strategies.
 //
-//   available_worker       the request waits until a worker is free (the
-//   default) next_available_worker  a worker that is free now, or
-//   no_available_worker best_worker            the least loaded: waiting and
-//   running requests count next_worker            each in its turn
+//   available_worker       the first that is free; until then the request
+//                          waits (the default)
+//   next_available_worker  one that is free now, else no_available_worker
+//   best_worker            the least loaded, by what waits and what runs
+//   next_worker            each in its turn
 //   random_worker          any
-//   hash_worker(key)       always the same one for the same key; equal keys
-//                          never overlap and run in the order sent, also across
+//   hash_worker(key)       the same one for the same key; equal keys never
+//                          overlap and run in the order sent, also across
 //                          the death of the worker
 //   custom_worker(name)    what a function of the application's says
 //

@@ -2,21 +2,23 @@
 // also from other nodes.
 //
 // Messages (errors are supervision_errc):
-//   (add_handler_atom, handler_spec)         → (); already_present,
-//   invalid_spec (add_handler_atom, string name, event_filter, caf::actor)
-//                                            → (); from another node, too
-//   (delete_handler_atom, string name)       → (); not_found
+//   (add_handler_atom, handler_spec)
+//       → (); already_present, invalid_spec
+//   (add_handler_atom, string name, event_filter, caf::actor)
+//       → (); from another node, too
+//   (delete_handler_atom, string name)
+//       → (); not_found
 //   (call_handler_atom, string name, caf::message)
-//                                            → what the handler answers
+//       → what the handler answers
 //   (swap_handler_atom, string name, handler_spec)
-//                                            → (); the new handler takes over
-//                                            the
-//                                              queue of the old and what its
-//                                              on_remove returned
-//   (which_handlers_atom)                    → std::vector<handler_info>
-//   (notify_atom, event)                     → nothing
-//   (sync_notify_atom, event)                → () after all handlers have dealt
-//                                              with it, also if some failed
+//       → (); the new one takes over the queue of the old one, and what its
+//         on_remove returned
+//   (which_handlers_atom)
+//       → std::vector<handler_info>
+//   (notify_atom, event)
+//       → nothing
+//   (sync_notify_atom, event)
+//       → () after all handlers have dealt with it, also if some failed
 // The handlers belong to the hub and outlive a restart of this actor.
 //
 //   auto manager = system.spawn(charmer::event_manager, hub);
