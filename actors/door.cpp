@@ -44,16 +44,13 @@ void fill(core_type::submission& x, const caf::message& content,
 }
 
 // What the breaker is to think of an answer.
-verdict verdict_on(const caf::message& answer, const pool_settings& settings) {
+verdict verdict_on(const caf::message& answer, const breaker_limits& breaker) {
   if (!answer.match_elements<caf::error>())
     return verdict::success;
-  if (!settings.breaker.enabled)
-    return verdict::failure;
   // An error of the application's own is what an exception is in Python.
   auto code = code_of(answer.get_as<caf::error>(0))
                   .value_or(pool_errc::python_exception);
-  return limits_of(settings.breaker).counts(code) ? verdict::failure
-                                                  : verdict::refusal;
+  return breaker.counts(code) ? verdict::failure : verdict::refusal;
 }
 
 // Who says it, as the core knows callers; null: nobody does.
@@ -105,7 +102,7 @@ void door::take_answer(caf::mailbox_element& what,
   auto from = what.sender;
   auto content = what.move_content_to_message();
   auto is_error = content.match_elements<caf::error>();
-  auto how = verdict_on(content, *ctx_->settings);
+  auto how = verdict_on(content, ctx_->breaker);
   auto now = ctx_->now();
   pool_context::effects out;
   if (is_error && !from

@@ -50,7 +50,8 @@ pool_context::pool_context(caf::actor_system& sys, pool_settings x,
                            std::shared_ptr<event_hub> e, std::string where)
     : system(sys),
       settings(std::make_shared<const pool_settings>(std::move(x))),
-      profile(std::move(p)), events(std::move(e)), path(std::move(where)),
+      breaker(charmer::limits_of(settings->breaker)), profile(std::move(p)),
+      events(std::move(e)), path(std::move(where)),
       core(limits_of(*settings), sys.clock().now()) {
   // nop
 }

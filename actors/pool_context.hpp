@@ -62,6 +62,8 @@ public:
 
   caf::actor_system& system;
   const std::shared_ptr<const pool_settings> settings;
+  /// Which failures the breaker counts, read once.
+  const breaker_limits breaker;
   const std::shared_ptr<worker_profile> profile;
   const std::shared_ptr<event_hub> events;
   /// Of the pool's supervisor: "root/pool default".

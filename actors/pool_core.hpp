@@ -251,7 +251,6 @@ private:
   route central(const submission& x, std::uint32_t kind, time_point now);
   route to_seat(std::uint32_t seat, bool lease, std::uint32_t kind,
                 time_point now);
-  route to_desk(const submission& x);
   route to_incarnation(std::uint64_t incarnation, bool lease,
                        std::uint32_t kind, time_point now);
   bool fits(const submission& x, const route& to);
