@@ -40,10 +40,12 @@ TEST_CASE("the tree of a running application is a value") {
 TEST_CASE("an application is observed through its actor system") {
   pool_fixture f{shop(1)};
   REQUIRE(!f.app->await_all(limit));
-  recorder seen;
-  auto name = observe(f.sys, [&](const event& x) { seen.add(x); });
+  // The function owns what it fills: it is still called with what waits after
+  // it was told to stop.
+  auto seen = std::make_shared<recorder>();
+  auto name = observe(f.sys, [seen](const event& x) { seen->add(x); });
   REQUIRE(name);
   f.call("die", {{"how", "exit"}});
-  CHECK(seen.wait_for("charmer.supervisor.child_terminated"));
+  CHECK(seen->wait_for("charmer.supervisor.child_terminated"));
   CHECK(stop_observing(f.sys, *name));
 }
