@@ -56,6 +56,9 @@ struct call_options {
   idempotence idempotent = idempotence::unsaid;
   /// Appears in Python's log records and in events.
   std::string correlation;
+  /// Names a session: its requests go to one worker, as far as the setting
+  /// session_affinity says, and find there what it remembers. Empty: none.
+  std::string session;
   /// Set by charmer::call; names the request when it is to be cancelled.
   call_id id;
   /// Set by charmer::lease; the worker that its holder holds is to run it.
@@ -66,7 +69,7 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, call_options& x) {
   return f(caf::meta::type_name("charmer::call_options"), x.timeout,
            x.queue_timeout, x.strategy, x.priority, x.idempotent, x.correlation,
-           x.id, x.within);
+           x.session, x.id, x.within);
 }
 
 /// A request to a Python worker.
