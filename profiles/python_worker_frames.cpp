@@ -1,0 +1,136 @@
+// Part of python_worker: the frames that come and go.
+#include "charmer/profiles/python_worker.hpp"
+
+#include <utility>
+
+namespace charmer {
+
+// -- frames -------------------------------------------------------------------
+
+void python_worker::hear(std::string_view bytes) {
+  if (verdict_)
+    return; // what it says now is worth nothing
+  auto understood = splitter_->feed(
+      bytes, [this](std::string_view frame) { return handle(frame); });
+  if (understood || verdict_)
+    return;
+  if (auto length = splitter_->refused_length())
+    condemn(pool_errc::protocol_error,
+            "the worker announced a frame of " + std::to_string(length)
+                + " bytes; max_frame_bytes is "
+                + std::to_string(session_->settings().max_frame_bytes));
+  else
+    condemn(pool_errc::protocol_error, "the worker sent what is no frame");
+}
+
+bool python_worker::handle(std::string_view bytes) {
+  if (!frame_.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return false;
+  switch (frame_.body_case()) {
+    case wire::Frame::kResult:
+      finished(*frame_.mutable_result());
+      break;
+    case wire::Frame::kFailure:
+      failed(*frame_.mutable_failure());
+      break;
+    case wire::Frame::kReady:
+      greeted(*frame_.mutable_ready());
+      break;
+    case wire::Frame::kLog:
+      tell_through(record_gate_, event_from(*frame_.mutable_log()));
+      break;
+    case wire::Frame::kTelemetry:
+      tell_through(record_gate_, event_from(*frame_.mutable_telemetry()));
+      break;
+    default:
+      break; // a newer peer, or an answer to what was never asked
+  }
+  return !verdict_;
+}
+
+void python_worker::finished(wire::Result& x) {
+  settle(x.id(), caf::make_message(reply{
+                     wire::take(*x.mutable_value()),
+                     timespan{static_cast<std::int64_t>(x.elapsed_ns())}}));
+}
+
+void python_worker::failed(wire::Failure& x) {
+  if (x.id() == 0) {
+    refused(x);
+    return;
+  }
+  auto what = session_->blank_failure();
+  what.command = lane_->command_of(x.id());
+  what.begun = x.kind() != wire::Failure::UNKNOWN_COMMAND
+               && x.kind() != wire::Failure::BAD_ARGUMENTS;
+  describe(what, x.exception());
+  settle(x.id(),
+         caf::make_message(make_error(code_of(x.kind()), std::move(what))));
+}
+
+void python_worker::tell_line(const std::string& line) {
+  tell_through(line_gate_, {.name = "charmer.worker.stderr", .text = line});
+}
+
+void python_worker::tell_through(wire::flood_gate& gate, event x) {
+  if (!gate.pass(self_->clock().now()))
+    return;
+  if (auto dropped = gate.take_dropped())
+    x.set("dropped_before", dropped);
+  session_->host().tell(std::move(x));
+}
+
+// -- writing ------------------------------------------------------------------
+
+// Where the next bytes go: straight into the pipe's buffer as long as nothing
+// waits before them and that is not full.
+std::vector<char>& python_worker::out() {
+  lane_->occupy();
+  auto& buffer = input_->wr_buf();
+  return outbox_.empty() && buffer.size() < wire::outbox::buffer_limit
+             ? buffer
+             : outbox_.tail();
+}
+
+void python_worker::send_frame(const wire::Frame& frame) {
+  if (!input_)
+    return;
+  wire::append_frame(out(), frame);
+  flush_soon();
+}
+
+// Writes now if this was the last message of a burst, else after the burst.
+void python_worker::flush_soon() {
+  if (flushing_)
+    return;
+  flushing_ = true;
+  cast(caf::actor{self_}, worker_tick::flush);
+}
+
+void python_worker::flush() {
+  // So many pieces that one worker cannot keep the loop for itself.
+  for (int pieces = 4; input_ && !input_->busy(); --pieces) {
+    outbox_.fill(input_->wr_buf());
+    if (input_->wr_buf().empty())
+      break;
+    if (pieces == 0) {
+      flush_soon();
+      return;
+    }
+    if (!input_->write_now()) {
+      input_->drop();
+      input_ = nullptr;
+      pipe_closed();
+    }
+  }
+  if (!input_ || input_->busy())
+    return;
+  if (close_input_) {
+    input_->drop();
+    input_ = nullptr;
+  } else {
+    lane_->vacate();
+  }
+}
+
+} // namespace charmer

@@ -1,0 +1,227 @@
+// Part of python_worker: how a worker starts, is asked to end, and ends.
+#include "charmer/profiles/python_worker.hpp"
+
+#include "charmer/supervision/errors.hpp"
+
+#include <cerrno>
+#include <utility>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+namespace charmer {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// Between the end of stdout and the end of the process; only a worker that
+// closed it and lives on needs longer.
+constexpr timespan silence_limit = 500ms;
+
+// Evidence for the pool, which does not know of pages.
+class page_evidence : public execution_evidence {
+public:
+  explicit page_evidence(std::shared_ptr<const wire::progress_page> page)
+      : page_(std::move(page)) {}
+
+  bool begun(std::uint64_t lease) const override { return page_->begun(lease); }
+
+private:
+  std::shared_ptr<const wire::progress_page> page_;
+};
+
+} // namespace
+
+// -- starting -----------------------------------------------------------------
+
+void python_worker::adopt() {
+  child_ = session_->child();
+  if (child_ == nullptr) {
+    auto what = session_->blank_failure();
+    what.text = failure_of(session_->start_error()).text;
+    auto error = make_error(pool_errc::start_failed, what);
+    session_->tell_died(error);
+    quit_with(std::move(error), what);
+    return;
+  }
+  auto& loop = wire::reader::loop_of(self_);
+  input_ = caf::make_counted<wire::writer>(loop, std::move(child_->input));
+  output_ = caf::make_counted<wire::reader>(loop, std::move(child_->output));
+  errors_ = caf::make_counted<wire::reader>(loop, std::move(child_->errors));
+  watch_ = caf::make_counted<wire::exit_watch>(loop, child_->pidfd());
+  self_->add_scribe(input_);
+  self_->add_scribe(output_);
+  self_->add_scribe(errors_);
+  self_->add_scribe(watch_);
+  output_->adapt(0);
+  errors_->adapt(0);
+  watch_->configure_read(caf::io::receive_policy::exactly(1));
+  auto& settings = session_->settings();
+  splitter_.emplace(settings.max_frame_bytes);
+  tail_.emplace(settings.stderr_lines);
+  if (settings.start_timeout != infinite)
+    send_later(self_, settings.start_timeout, worker_tick::start_limit);
+  send_frame(hello_for(*session_));
+}
+
+void python_worker::greeted(wire::Ready& x) {
+  if (ready_ || verdict_)
+    return;
+  if (x.version() != wire::protocol_version) {
+    condemn(pool_errc::start_failed,
+            "the worker speaks version " + std::to_string(x.version())
+                + " of the protocol, the host version "
+                + std::to_string(wire::protocol_version)
+                + ": their installations do not fit together");
+    return;
+  }
+  ready_ = true;
+  if (input_)
+    lane_->open(input_->fd(), session_->settings().max_frame_bytes);
+  auto info = info_from(x);
+  info.handle = make_worker_front(caf::actor{self_}, lane_);
+  info.pid = child_->pid();
+  info.evidence = std::make_shared<page_evidence>(child_->page);
+  session_->host().ready(std::move(info));
+}
+
+void python_worker::refused(wire::Failure& x) {
+  if (ready_)
+    return;
+  auto what = session_->blank_failure();
+  describe(what, x.exception());
+  condemn(pool_errc::start_failed, std::move(what));
+}
+
+// -- ending -------------------------------------------------------------------
+
+void python_worker::expel() {
+  expelled_ = true;
+  session_->plan_end();
+  if (child_ != nullptr)
+    child_->kill();
+  else
+    quit_with(make_error(supervision_errc::planned_stop), {});
+}
+
+void python_worker::stop(caf::error reason) {
+  if (stop_reason_ || expelled_)
+    return;
+  stop_reason_ = std::move(reason);
+  session_->plan_end();
+  session_->host().retiring();
+  if (child_ == nullptr) {
+    self_->quit(*stop_reason_); // the session buries what is being started
+  } else if (!ready_) {
+    child_->kill();
+  } else {
+    lane_->close();
+    wire::Frame frame;
+    frame.mutable_drain();
+    send_frame(frame);
+    close_input_ = true;
+    auto limit = session_->settings().worker_shutdown;
+    if (limit != infinite) {
+      send_later(self_, limit / 2, worker_tick::terminate_limit);
+      // A little early: the supervisor's own limit is the same.
+      send_later(self_, limit / 10 * 9, worker_tick::kill_limit);
+    }
+  }
+}
+
+void python_worker::condemn(pool_errc code, std::string text) {
+  auto what = session_->blank_failure();
+  what.text = std::move(text);
+  condemn(code, std::move(what));
+}
+
+void python_worker::condemn(pool_errc code, failure why) {
+  if (!verdict_)
+    verdict_.emplace(code, std::move(why));
+  child_->kill();
+}
+
+void python_worker::pipe_closed() {
+  if (std::exchange(pipe_closed_, true) || session_->planned())
+    return;
+  send_later(self_, silence_limit, worker_tick::silence_limit);
+}
+
+void python_worker::exited() {
+  auto status = child_->collect();
+  if (!status)
+    return;
+  lane_->close();
+  watch_->graceful_shutdown();
+  watch_ = nullptr;
+  if (output_)
+    read_rest(output_->fd(), true);
+  if (errors_)
+    read_rest(errors_->fd(), false);
+  tail_->finish([this](const std::string& line) { tell_line(line); });
+  conclude(*status);
+}
+
+// What the process still said is in the pipe. A grandchild that holds the other
+// end open could go on for ever: no more than the pipe can hold is ours.
+void python_worker::read_rest(int fd, bool is_output) {
+  constexpr std::size_t step = wire::reader::large_read;
+  std::vector<char> buffer(step);
+  auto left = static_cast<ssize_t>(::fcntl(fd, F_GETPIPE_SZ));
+  while (left > 0) {
+    auto n = ::read(fd, buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n <= 0)
+      return;
+    left -= n;
+    std::string_view bytes{buffer.data(), static_cast<std::size_t>(n)};
+    if (is_output)
+      hear(bytes);
+    else
+      tail_->feed(bytes, [this](const std::string& line) { tell_line(line); });
+  }
+}
+
+void python_worker::conclude(wire::exit_status status) {
+  auto code = pool_errc::worker_died;
+  auto what = session_->blank_failure();
+  if (verdict_) {
+    code = verdict_->first;
+    what = std::move(verdict_->second);
+  } else if (!ready_ && !session_->planned()) {
+    code = pool_errc::start_failed;
+    what.text = "the worker ended before its handshake: " + status.text();
+  } else {
+    what.text = status.text();
+  }
+  what.exit_code = status.code;
+  what.signal = status.signal;
+  what.stderr_tail = tail_->last();
+  auto error = make_error(code, what);
+  session_->tell_died(error);
+  if (expelled_)
+    quit_with(make_error(supervision_errc::planned_stop), what);
+  else if (stop_reason_)
+    quit_with(*stop_reason_, what);
+  else
+    quit_with(std::move(error), what);
+}
+
+// The page is right even after a kill -9.
+std::vector<running_request> python_worker::running() const {
+  std::vector<running_request> result;
+  if (child_ != nullptr && child_->page)
+    for (auto id : child_->page->running())
+      result.push_back({id, lane_->command_of(id)});
+  return result;
+}
+
+void python_worker::quit_with(caf::error reason, const failure& what) {
+  self_->quit(with_details(std::move(reason), what,
+                           child_ != nullptr ? child_->pid() : 0, running()));
+}
+
+} // namespace charmer
