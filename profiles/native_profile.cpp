@@ -178,8 +178,4 @@ std::uint32_t native_profile::get_capacity(const pool_settings&) const {
   return 1;
 }
 
-std::uint64_t native_profile::get_memory(const worker_info&) const {
-  return 0;
-}
-
 } // namespace charmer

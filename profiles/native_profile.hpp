@@ -73,8 +73,6 @@ public:
                                          worker_start what) override;
 
   std::uint32_t get_capacity(const pool_settings& x) const override;
-
-  std::uint64_t get_memory(const worker_info& x) const override;
 };
 
 } // namespace charmer

@@ -4,7 +4,26 @@
 #include "charmer/profiles/python_worker.hpp"
 #include "charmer/wire/spawner.hpp"
 
+#include <nlohmann/json.hpp>
+
 namespace charmer {
+
+namespace {
+
+// An adapter may have a command of this name itself, which says what it likes;
+// {"healthy": false, "reason": …} is bad news.
+std::string trouble_in(const caf::message& answer) {
+  if (!answer.match_elements<reply>())
+    return "it did not answer as a worker does";
+  auto said = nlohmann::json::parse(answer.get_as<reply>(0).value.data, nullptr,
+                                    /*allow_exceptions=*/false);
+  if (!said.is_object() || said.value("healthy", nlohmann::json(true)) != false)
+    return {};
+  auto why = said.value("reason", nlohmann::json{});
+  return why.is_string() ? why.get<std::string>() : "it says so";
+}
+
+} // namespace
 
 process_profile::process_profile()
     : process_profile(wire::spawner::instance(), python_command) {}
@@ -38,6 +57,13 @@ caf::expected<caf::actor> process_profile::start_worker(caf::actor_system& sys,
 
 std::uint32_t process_profile::get_capacity(const pool_settings& x) const {
   return threads_of(x);
+}
+
+std::optional<health_question>
+process_profile::health_check(const worker_view&) const {
+  return health_question{
+      caf::make_message(invocation{"health_check", payload::json("[]"), {}}),
+      trouble_in};
 }
 
 std::uint64_t process_profile::get_memory(const worker_info& x) const {

@@ -44,6 +44,10 @@ public:
 
   std::uint64_t get_memory(const worker_info& x) const override;
 
+  /// The built-in command `health_check`, which asks the adapter, too.
+  std::optional<health_question>
+  health_check(const worker_view& x) const override;
+
 private:
   wire::spawner& spawner_;
   command_maker command_;

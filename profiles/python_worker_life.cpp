@@ -28,6 +28,12 @@ public:
 
   bool begun(std::uint64_t lease) const override { return page_->begun(lease); }
 
+  std::uint32_t running() const override {
+    return static_cast<std::uint32_t>(page_->running().size());
+  }
+
+  std::uint64_t finished() const override { return page_->finished_count(); }
+
 private:
   std::shared_ptr<const wire::progress_page> page_;
 };

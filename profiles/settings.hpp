@@ -58,6 +58,17 @@ struct breaker_settings {
                                        "start_failed", "python_exception"};
 };
 
+/// Which of the events that adapters emit reach the host. Decided in the
+/// worker, before they cost anything.
+struct telemetry_settings {
+  /// The part that is sent, from 0 to 1.
+  double sample = 1;
+  /// Patterns of names, in which "*" stands for any text.
+  std::vector<std::string> allow = {"*"};
+  /// These are not sent, whatever `allow` says.
+  std::vector<std::string> deny = {};
+};
+
 /// One pool.
 struct pool_settings {
   // -- what it runs -----------------------------------------------------------
@@ -186,6 +197,13 @@ struct pool_settings {
   timespan lifecycle_check = std::chrono::seconds(60);
   /// Workers that are replaced at once. 0: a quarter of the pool, at least 1.
   std::uint32_t max_surge = 0;
+  /// How often a worker that is idle is asked whether it can work; a busy one
+  /// has a deadline that shows. infinite: never.
+  timespan health_interval = std::chrono::minutes(5);
+  /// How long its answer may take. One that gives none hangs and is replaced.
+  timespan health_timeout = std::chrono::seconds(10);
+  /// After so many bad answers in a row it is replaced.
+  std::uint32_t health_failures = 3;
 
   // -- what is told -----------------------------------------------------------
 
@@ -193,6 +211,14 @@ struct pool_settings {
   std::string log_level = "INFO";
   /// Lines of a worker's stderr that are kept for the report of its death.
   std::uint32_t stderr_lines = 20;
+  telemetry_settings telemetry;
+  /// How often it is told how far each worker is, to those who ask for events
+  /// of severity::trace. Costs the worker nothing. infinite: never.
+  timespan heartbeat = std::chrono::seconds(2);
+  /// With the profile "thread": "warn" of commands that run twice at once
+  /// without the adapter's lock and of imports that are not thread-safe, have
+  /// them fail ("strict"), or do not look ("off").
+  std::string safety = "off";
 };
 
 /// How many commands one Python process of the pool runs at once.

@@ -207,6 +207,14 @@ void each_field(Struct& x, Visitor&& f) {
   f("failures", x.failures, breaker_failures{});
 }
 
+template <values_of<telemetry_settings> Struct, class Visitor>
+void each_field(Struct& x, Visitor&& f) {
+  f("sample", x.sample, real{0, 1});
+  constexpr texts patterns{is_command, "a list of patterns, as \"model.*\""};
+  f("allow", x.allow, patterns);
+  f("deny", x.deny, patterns);
+}
+
 template <values_of<pool_settings> Struct, class Visitor>
 void each_field(Struct& x, Visitor&& f) {
   using namespace std::chrono_literals;
@@ -285,10 +293,16 @@ void each_field(Struct& x, Visitor&& f) {
     bytes{1ull << 20, 1ull << 50, /*zero_is_off=*/true});
   f("lifecycle_check", x.lifecycle_check, duration{1ms, infinite});
   f("max_surge", x.max_surge, whole{0, 10'000});
+  f("health_interval", x.health_interval, duration{1ms, infinite});
+  f("health_timeout", x.health_timeout, duration{1ms, 24h});
+  f("health_failures", x.health_failures, whole{1, many});
 
   f("log_level", x.log_level,
     one_of{{"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}});
   f("stderr_lines", x.stderr_lines, whole{0, 10'000});
+  f("telemetry", x.telemetry, nested{});
+  f("heartbeat", x.heartbeat, duration{1ms, infinite});
+  f("safety", x.safety, one_of{{"off", "warn", "strict"}});
 }
 
 /// All but the pools, which are a list and walked by who needs them.

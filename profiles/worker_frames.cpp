@@ -1,5 +1,6 @@
 #include "charmer/profiles/worker_frames.hpp"
 
+#include "charmer/profiles/worker_options.hpp"
 #include "charmer/supervision/errors.hpp"
 #include "charmer/wire/line_tail.hpp"
 
@@ -35,6 +36,16 @@ void set_json(event& to, const char* key, std::string& text) {
     to.set(key, wire::as_utf8(text));
 }
 
+// Adapters choose names, but not those by which the host tells what it knows
+// itself: others rely on them.
+std::string telemetry_name(std::string name) {
+  constexpr std::string_view reserved = "charmer.";
+  if (name.compare(0, reserved.size(), reserved) == 0
+      && name != worker_gil_enabled)
+    return "adapter." + name;
+  return name;
+}
+
 } // namespace
 
 wire::Frame hello_for(const worker_session& session) {
@@ -53,7 +64,7 @@ wire::Frame hello_for(const worker_session& session) {
   hello.set_log_level(settings.log_level);
   for (auto& x : settings.idempotent)
     hello.add_idempotent(x);
-  hello.set_options(settings.adapter_options);
+  hello.set_options(worker_options(settings));
   return frame;
 }
 
@@ -106,7 +117,7 @@ event event_from(wire::Log& x) {
 }
 
 event event_from(wire::Telemetry& x) {
-  event e{.name = std::move(*x.mutable_name())};
+  event e{.name = telemetry_name(std::move(*x.mutable_name()))};
   set_json(e, "measurements", *x.mutable_measurements());
   set_json(e, "metadata", *x.mutable_metadata());
   if (!x.correlation().empty())

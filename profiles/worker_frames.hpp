@@ -6,7 +6,13 @@
 #include "charmer/profiles/worker_session.hpp"
 #include "charmer/wire/frames.hpp"
 
+#include <string_view>
+
 namespace charmer {
+
+/// The one event of which Python's side of charmer is the source.
+inline constexpr std::string_view worker_gil_enabled =
+    "charmer.worker.gil_enabled";
 
 /// The first frame of the host.
 wire::Frame hello_for(const worker_session& session);

@@ -3,6 +3,8 @@
 #include "charmer/profiles/native_profile.hpp"
 #include "charmer/profiles/process_profile.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <map>
 #include <mutex>
 
@@ -25,6 +27,71 @@ registry& all() {
 }
 
 } // namespace
+
+// -- what most profiles do alike ----------------------------------------------
+
+void worker_profile::stop_worker(const caf::strong_actor_ptr& worker,
+                                 worker_end how, caf::execution_unit* context) {
+  auto content = how == worker_end::at_once ? caf::make_message(expel_atom_v)
+                                            : caf::make_message(dismiss_atom_v);
+  worker->enqueue(nullptr, caf::message_id{0}, std::move(content), context);
+}
+
+void worker_profile::execute_request(const caf::strong_actor_ptr& worker,
+                                     caf::strong_actor_ptr from,
+                                     caf::message_id id, caf::message request,
+                                     caf::execution_unit* context) {
+  worker->enqueue(std::move(from), id, std::move(request), context);
+}
+
+std::uint32_t worker_profile::get_load(const worker_view& x) const {
+  return x.info.evidence ? x.info.evidence->running() : x.running;
+}
+
+std::uint64_t worker_profile::get_memory(const worker_info&) const {
+  return 0;
+}
+
+std::optional<health_question>
+worker_profile::health_check(const worker_view&) const {
+  return std::nullopt;
+}
+
+worker_metadata worker_profile::get_metadata(const worker_view& x) const {
+  worker_metadata result;
+  result.profile = x.settings->profile;
+  result.worker = x.worker;
+  result.incarnation = x.incarnation;
+  result.capacity = get_capacity(*x.settings);
+  result.load = get_load(x);
+  result.pid = x.info.pid;
+  result.interpreter = x.info.interpreter;
+  result.python_version = x.info.python_version;
+  result.gil_enabled = x.info.gil_enabled;
+  return result;
+}
+
+std::string to_json(const worker_metadata& x) {
+  nlohmann::ordered_json result{{"profile", x.profile},
+                                {"worker", x.worker},
+                                {"capacity", x.capacity},
+                                {"load", x.load},
+                                {"incarnation", x.incarnation}};
+  if (x.pid != 0)
+    result["pid"] = x.pid;
+  if (!x.python_version.empty()) {
+    result["interpreter"] = x.interpreter;
+    result["python_version"] = x.python_version;
+    result["gil_enabled"] = x.gil_enabled;
+  }
+  for (auto& [key, text] : x.more) {
+    auto value = nlohmann::ordered_json::parse(text, nullptr, false);
+    result[key] = value.is_discarded() ? nlohmann::ordered_json(text) : value;
+  }
+  return result.dump();
+}
+
+// -- by name ------------------------------------------------------------------
 
 caf::expected<std::shared_ptr<worker_profile>>
 find_profile(const std::string& name) {

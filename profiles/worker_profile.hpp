@@ -6,19 +6,29 @@
 //
 // A worker is a CAF actor that receives requests with the pool's door as their
 // sender and the lease as their message id, and answers them in any way CAF
-// knows. It also understands (cancel_atom, lease), (expel_atom), and
-// (dismiss_atom), which says that it was asked to stop and has nothing left.
+// knows. It also understands (cancel_atom, lease), and is asked to stop by an
+// exit message, as every actor is; it then calls `retiring`, and ends when it
+// is told by stop_worker that it has nothing left.
 //
-// Threading: start_worker runs in the supervisor that starts the child; a
-// worker_host may be called from any thread.
+// A profile of the application's own is registered under a name, and settings
+// use it by that name: see register_profile and examples/user_profile. Two of
+// the functions have to be written, start_worker and get_capacity.
+//
+// Threading: start_worker runs in the supervisor that starts the child; all
+// other functions are called from any thread and must not block. So may a
+// worker_host be.
 #pragma once
 
+#include "charmer/profiles/late_error.hpp"
 #include "charmer/profiles/messages.hpp"
 #include "charmer/profiles/settings.hpp"
 #include "charmer/supervision/event.hpp"
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +43,10 @@ public:
   /// Whether the request with this lease may have begun. REQUIRES: the lease is
   /// one of the last 256 that the worker got.
   virtual bool begun(std::uint64_t lease) const = 0;
+
+  /// How many requests it runs, and how many it has finished since it started.
+  virtual std::uint32_t running() const = 0;
+  virtual std::uint64_t finished() const = 0;
 };
 
 /// One command of an adapter.
@@ -54,6 +68,45 @@ struct worker_info {
   std::vector<command_info> commands;
   /// Null: a request has begun unless it bounced.
   std::shared_ptr<const execution_evidence> evidence;
+  /// Adds to an error, which a caller is about to get because a request runs
+  /// too long, what the worker does at this moment. Null: nobody can tell.
+  std::function<void(late_error_ptr)> explain;
+};
+
+/// One living worker of a pool, as a profile is asked about it.
+struct worker_view {
+  std::shared_ptr<const pool_settings> settings;
+  std::string worker;
+  std::uint64_t incarnation = 0;
+  worker_info info;          ///< without its handle
+  std::uint32_t running = 0; ///< requests, as the pool counts them
+};
+
+/// What is known of a worker, for people and dashboards.
+struct worker_metadata {
+  std::string profile;
+  std::string worker;
+  std::uint64_t incarnation = 0;
+  std::uint32_t capacity = 0;
+  std::uint32_t load = 0;
+  std::int64_t pid = 0; ///< 0: it has no process of its own
+  std::string interpreter;
+  std::string python_version;
+  bool gil_enabled = true;
+  std::map<std::string, std::string> more; ///< JSON texts
+};
+
+/// How a worker is asked whether it can work.
+struct health_question {
+  caf::message request;
+  /// What its answer says is wrong; empty: nothing.
+  std::function<std::string(const caf::message& answer)> trouble;
+};
+
+/// Why stop_worker is called.
+enum class worker_end : std::uint8_t {
+  finished, ///< it was asked to stop, and has nothing left to do
+  at_once,  ///< it does not listen, and is replaced: whatever it does is lost
 };
 
 /// How a worker ended.
@@ -111,16 +164,44 @@ public:
   virtual caf::expected<caf::actor> start_worker(caf::actor_system& sys,
                                                  worker_start what) = 0;
 
+  /// Has it end. By default a message: (dismiss_atom) or (expel_atom).
+  virtual void stop_worker(const caf::strong_actor_ptr& worker, worker_end how,
+                           caf::execution_unit* context);
+
+  /// Gives a request to a worker: it is to answer `from` under `id`. By default
+  /// it gets the message as it is.
+  virtual void execute_request(const caf::strong_actor_ptr& worker,
+                               caf::strong_actor_ptr from, caf::message_id id,
+                               caf::message request,
+                               caf::execution_unit* context);
+
   /// How many requests one worker runs at once.
   virtual std::uint32_t get_capacity(const pool_settings& x) const = 0;
 
-  /// Resident memory of a worker in bytes, 0 if it has none of its own. May
-  /// read /proc; not on the path of a request.
-  virtual std::uint64_t get_memory(const worker_info& x) const = 0;
+  /// How many it runs now. By default what its evidence says, else what the
+  /// pool has counted.
+  virtual std::uint32_t get_load(const worker_view& x) const;
+
+  /// Resident memory of a worker in bytes, 0 if it has none of its own, which
+  /// is the default. May read /proc; not on the path of a request.
+  virtual std::uint64_t get_memory(const worker_info& x) const;
+
+  /// What an idle worker is asked every health_interval; the question is a
+  /// request like others and has health_timeout. By default nothing: a worker
+  /// that lives is well.
+  virtual std::optional<health_question>
+  health_check(const worker_view& x) const;
+
+  /// By default what stands in `x`, its capacity and its load.
+  virtual worker_metadata get_metadata(const worker_view& x) const;
 };
 
-/// The profile of a name: "process", "native", or one that was registered.
-/// Thread-safe. Errors: pool_errc::invalid_settings, naming those there are.
+/// As one JSON object.
+std::string to_json(const worker_metadata& x);
+
+/// The profile of a name: "process", "thread", "native", or one that was
+/// registered. Thread-safe. Errors: pool_errc::invalid_settings, naming those
+/// there are.
 caf::expected<std::shared_ptr<worker_profile>>
 find_profile(const std::string& name);
 

@@ -98,6 +98,8 @@ void append_numbers(std::string& out, const event& x) {
 
 std::string to_string(severity x) {
   switch (x) {
+    case severity::trace:
+      return "trace";
     case severity::debug:
       return "debug";
     case severity::info:

@@ -23,7 +23,9 @@
 
 namespace charmer {
 
-enum class severity : std::uint8_t { debug, info, warning, error };
+/// `trace` is what happens to every single request: there is much of it, and it
+/// is not even made unless a filter asks for it (`at_least`).
+enum class severity : std::uint8_t { trace, debug, info, warning, error };
 
 std::string to_string(severity x);
 

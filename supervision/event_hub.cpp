@@ -97,6 +97,12 @@ void event_hub::notify(event x, std::shared_ptr<const void> pending) {
   }
 }
 
+void event_hub::see_who_listens() {
+  traced_ = std::any_of(handlers_.begin(), handlers_.end(), [](auto& x) {
+    return x.second.filter.at_least == severity::trace;
+  });
+}
+
 caf::error event_hub::add(handler_spec x) {
   if (auto mistake = validate(x))
     return mistake;
@@ -124,6 +130,7 @@ caf::error event_hub::add(handler_spec x) {
       return taken();
     host = spawn();
     handlers_.emplace(x.name, entry{x.filter, queue, host, x.owner});
+    see_who_listens();
   }
   on_exit(host, [weak = weak_from_this(), queue](const caf::error& why) {
     queue->close();
@@ -149,6 +156,7 @@ bool event_hub::remove(const std::string& name, caf::error why) {
       return false;
     host = i->second.host;
     handlers_.erase(i);
+    see_who_listens();
   }
   cast(host, delete_handler_atom_v, std::move(why));
   return true;
@@ -174,6 +182,7 @@ void event_hub::forget(const std::string& name, const event_queue* queue) {
   auto i = handlers_.find(name);
   if (i != handlers_.end() && i->second.queue.get() == queue)
     handlers_.erase(i);
+  see_who_listens();
 }
 
 bool event_hub::rename(const std::string& name, const event_queue* queue,
@@ -188,6 +197,7 @@ bool event_hub::rename(const std::string& name, const event_queue* queue,
   x.filter = successor.filter;
   x.owner = successor.owner;
   handlers_.emplace(successor.name, std::move(x));
+  see_who_listens();
   return true;
 }
 
@@ -204,6 +214,7 @@ void event_hub::host_ended(const event_queue* queue, const caf::error& why) {
     name = i->first;
     owner = i->second.owner;
     handlers_.erase(i);
+    see_who_listens();
   }
   auto reason =
       make_error(supervision_errc::handler_failed, "it was ended", why);

@@ -70,6 +70,10 @@ public:
   /// All handlers, by name.
   std::vector<handler_info> which() const;
 
+  /// Whether anybody wants events of severity::trace. Who would make one asks
+  /// first. Lives as long as the hub.
+  const std::atomic<bool>& traced() const noexcept { return traced_; }
+
   /// The actor that hosts a handler, or null; answers
   /// (call_handler_atom, message) and (swap_handler_atom, handler_spec).
   caf::actor host(const std::string& name) const;
@@ -92,8 +96,12 @@ private:
   /// The host was ended by somebody else: its handler is gone, too.
   void host_ended(const event_queue* queue, const caf::error& why);
 
+  /// Sets traced_. REQUIRES: mutex_ is held.
+  void see_who_listens();
+
   caf::actor_system& system_;
   std::atomic<std::uint64_t> observers_{0};
+  std::atomic<bool> traced_{false};
   mutable std::mutex mutex_;
   std::map<std::string, entry> handlers_;
 };

@@ -75,8 +75,11 @@ TEST_CASE("the defaults of a pool are those of this table") {
 
       "ttl": "infinity", "max_requests": 0, "memory_limit": 0,
       "lifecycle_check": "1m", "max_surge": 0,
+      "health_interval": "5m", "health_timeout": "10s", "health_failures": 3,
 
-      "log_level": "INFO", "stderr_lines": 20
+      "log_level": "INFO", "stderr_lines": 20,
+      "telemetry": {"sample": 1.0, "allow": ["*"], "deny": []},
+      "heartbeat": "2s", "safety": "off"
     }]})");
   auto found = nlohmann::json::parse(x.to_json());
   for (auto& [key, value] : expected["pools"][0].items()) {

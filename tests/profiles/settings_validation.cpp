@@ -108,7 +108,10 @@ TEST_CASE("every field can be set from JSON") {
       "pool_sup_period": "7s", "pool_sup_shutdown": "brutal_kill",
       "ttl": "1h", "max_requests": 5000, "memory_limit": "512MB",
       "lifecycle_check": "500ms", "max_surge": 3,
-      "log_level": "DEBUG", "stderr_lines": 0
+      "health_interval": "3s", "health_timeout": "1s", "health_failures": 2,
+      "log_level": "DEBUG", "stderr_lines": 0,
+      "telemetry": {"sample": 0.5, "allow": ["a.*"], "deny": ["*.b"]},
+      "heartbeat": "infinity", "safety": "strict"
     }]})");
   CHECK(x.stop_timeout == 7s);
   const auto& p = x.pools.at(0);
@@ -172,6 +175,14 @@ TEST_CASE("every field can be set from JSON") {
   CHECK(p.max_surge == 3);
   CHECK(p.log_level == "DEBUG");
   CHECK(p.stderr_lines == 0);
+  CHECK(p.health_interval == 3s);
+  CHECK(p.health_timeout == 1s);
+  CHECK(p.health_failures == 2);
+  CHECK(p.telemetry.sample == 0.5);
+  CHECK(p.telemetry.allow == std::vector<std::string>{"a.*"});
+  CHECK(p.telemetry.deny == std::vector<std::string>{"*.b"});
+  CHECK(p.heartbeat == infinite);
+  CHECK(p.safety == "strict");
 }
 
 TEST_CASE("settings survive the way to JSON and back") {
