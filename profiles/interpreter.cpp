@@ -3,6 +3,8 @@
 #include "charmer/profiles/interpreter_probe.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
@@ -75,37 +77,56 @@ caf::error failed(std::string text) {
 }
 
 // "  /usr/bin/python3 has no protobuf (apt-get install …)"
-std::string line(const fs::path& program, const interpreter_probe& found) {
-  auto result = "\n  " + program.string() + ' ' + found.lack;
+std::string line(const fs::path& program, const interpreter_info& found) {
+  auto result = "\n  " + program.string() + ' ' + found.problem;
   if (!found.remedy.empty())
     result += " (" + found.remedy + ")";
   return result;
 }
 
-// What the setting `python` names.
-caf::expected<fs::path> named(const pool_settings& pool) {
+interpreter_info fault(interpreter_fault what, std::string looked_for,
+                       std::string text) {
+  interpreter_info result;
+  result.executable = std::move(looked_for);
+  result.fault = what;
+  result.problem = std::move(text);
+  return result;
+}
+
+// The program that the setting `python` names, or what is wrong with it.
+fs::path named(const pool_settings& pool, interpreter_info& wrong) {
   const auto& python = pool.python;
   auto setting = "the setting python, \"" + python + "\", ";
   if (is_folder(python)) {
     if (auto program = in_environment(python))
       return fs::absolute(*program);
-    return failed(setting
-                  + "is a folder but no virtual environment: it has no "
-                    "bin/python3");
+    wrong = fault(interpreter_fault::not_found, python,
+                  setting
+                      + "is a folder but no virtual environment: it has no "
+                        "bin/python3");
+    return {};
   }
   if (python.find('/') == std::string::npos) {
     if (auto programs = on_path(pool, python); !programs.empty())
       return programs.front();
-    return failed(setting
-                  + "is not found: no folder on PATH has such a "
-                    "program ("
+    wrong =
+        fault(interpreter_fault::not_found, python,
+              setting + "is not found: no folder on PATH has such a program ("
                   + variable(pool, "PATH") + ")");
+    return {};
   }
   std::error_code ignored;
-  if (!fs::exists(python, ignored))
-    return failed(setting + "is not found: there is no such file");
-  if (!is_program(python))
-    return failed(setting + "is not executable");
+  if (!fs::exists(python, ignored)) {
+    wrong = fault(interpreter_fault::not_found, python,
+                  setting + "is not found: there is no such file");
+    return {};
+  }
+  if (!is_program(python)) {
+    wrong = fault(interpreter_fault::not_executable, python,
+                  setting + "is not executable");
+    wrong.remedy = "chmod +x " + python;
+    return {};
+  }
   return fs::absolute(python);
 }
 
@@ -127,32 +148,125 @@ std::vector<fs::path> candidates(const pool_settings& pool) {
   return result;
 }
 
+// That of the settings, and no other.
+interpreter_info look_at_named(const pool_settings& pool, timespan limit) {
+  interpreter_info result;
+  auto program = named(pool, result);
+  if (result.fault != interpreter_fault::none)
+    return result;
+  result = probe_interpreter(program.string(), pool.env, limit);
+  if (result.fault != interpreter_fault::none)
+    result.problem = "the interpreter that the settings name cannot run a "
+                     "worker:"
+                     + line(program, result);
+  return result;
+}
+
+// The first that will do.
+interpreter_info search(const pool_settings& pool, timespan limit) {
+  std::optional<interpreter_info> first;
+  std::string tried;
+  for (const auto& program : candidates(pool)) {
+    auto found = probe_interpreter(program.string(), pool.env, limit);
+    if (found.fault == interpreter_fault::none)
+      return found;
+    tried += line(program, found);
+    if (!first)
+      first = std::move(found);
+  }
+  if (!first)
+    return fault(interpreter_fault::not_found, "python3",
+                 "no Python was found, neither on PATH nor as "
+                 "/usr/bin/python3 (apt-get install python3 "
+                 "python3-protobuf)");
+  first->problem = "no Python that can run a worker was found; tried:" + tried;
+  return *first;
+}
+
 } // namespace
+
+std::string to_string(const python_version& x) {
+  return std::to_string(x.major) + '.' + std::to_string(x.minor) + '.'
+         + std::to_string(x.micro);
+}
+
+std::optional<python_version> parse_python_version(std::string_view text) {
+  std::array<int, 3> parts{};
+  std::size_t known = 0;
+  auto at = text.data();
+  auto end = at + text.size();
+  while (known < parts.size()) {
+    auto [after, error] = std::from_chars(at, end, parts[known]);
+    if (error != std::errc{} || parts[known] < 0)
+      break;
+    ++known;
+    at = after;
+    if (at == end || *at != '.')
+      break;
+    ++at;
+  }
+  if (known < 2)
+    return std::nullopt;
+  return python_version{parts[0], parts[1], parts[2]};
+}
+
+std::string to_string(interpreter_fault x) {
+  switch (x) {
+    case interpreter_fault::none:
+      return "none";
+    case interpreter_fault::not_found:
+      return "not_found";
+    case interpreter_fault::not_executable:
+      return "not_executable";
+    case interpreter_fault::no_answer:
+      return "no_answer";
+    case interpreter_fault::too_old:
+      return "too_old";
+    case interpreter_fault::no_protobuf:
+      return "no_protobuf";
+  }
+  return "unknown";
+}
 
 caf::expected<std::string> find_interpreter(const pool_settings& pool,
                                             timespan probe_limit) {
-  if (!pool.python.empty()) {
-    auto program = named(pool);
-    if (!program)
-      return program.error();
-    auto found = probe_interpreter(program->string(), pool.env, probe_limit);
-    if (found.lack.empty())
-      return found.executable;
-    return failed("the interpreter that the settings name cannot run a worker:"
-                  + line(*program, found));
-  }
-  std::string tried;
-  for (const auto& program : candidates(pool)) {
-    auto found = probe_interpreter(program.string(), pool.env, probe_limit);
-    if (found.lack.empty())
-      return found.executable;
-    tried += line(program, found);
-  }
-  if (tried.empty())
-    return failed("no Python was found, neither on PATH nor as "
-                  "/usr/bin/python3 (apt-get install python3 "
-                  "python3-protobuf)");
-  return failed("no Python that can run a worker was found; tried:" + tried);
+  auto found = interpreter::info(pool, probe_limit);
+  if (found.fault != interpreter_fault::none)
+    return failed(std::move(found.problem));
+  return found.executable;
 }
+
+namespace interpreter {
+
+interpreter_info info(const pool_settings& pool, timespan probe_limit) {
+  return pool.python.empty() ? search(pool, probe_limit)
+                             : look_at_named(pool, probe_limit);
+}
+
+caf::expected<python_version> detect(const pool_settings& pool,
+                                     timespan probe_limit) {
+  auto found = info(pool, probe_limit);
+  if (found.version == python_version{})
+    return failed(std::move(found.problem));
+  return found.version;
+}
+
+interpreter_fault validate(const pool_settings& pool, timespan probe_limit) {
+  return info(pool, probe_limit).fault;
+}
+
+bool supports_free_threading(const python_version& x) {
+  return x >= python_version{3, 13, 0};
+}
+
+bool supports_free_threading(const interpreter_info& x) {
+  return x.free_threaded_build && !x.gil_enabled;
+}
+
+std::string recommend_profile(const interpreter_info& x) {
+  return supports_free_threading(x) ? "thread" : "process";
+}
+
+} // namespace interpreter
 
 } // namespace charmer

@@ -1,24 +1,11 @@
 #include "charmer/profiles/interpreter_probe.hpp"
-#include "charmer/profiles/units.hpp"
+#include "charmer/profiles/program_output.hpp"
 
-#include <array>
-#include <cerrno>
-#include <csignal>
-#include <cstring>
 #include <future>
 #include <mutex>
 #include <sstream>
 #include <utility>
 #include <vector>
-
-#include <fcntl.h>
-#include <poll.h>
-#include <spawn.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-extern char** environ;
 
 namespace charmer {
 
@@ -30,181 +17,26 @@ constexpr const char* question = R"(
 import sys
 sys.path[:] = [p for p in sys.path if p]
 lack = 'nothing'
+version = ''
 try:
     import google.protobuf
+    version = google.protobuf.__version__
     try:
         from google.protobuf.internal import builder
     except ImportError:
-        lack = 'version ' + google.protobuf.__version__
+        lack = 'version ' + version
 except ImportError:
     lack = 'protobuf'
-sys.stdout.write('\ncharmer-probe %d %d %d\n%s\n%s\n'
-                 % (sys.version_info[:3] + (sys.executable, lack)))
+built = False
+if sys.version_info >= (3, 13):
+    import sysconfig
+    built = bool(sysconfig.get_config_var('Py_GIL_DISABLED'))
+gil = getattr(sys, '_is_gil_enabled', lambda: True)()
+sys.stdout.write('\ncharmer-probe %d %d %d\n%s\n%s\n%s\n%d %d\n'
+                 % (sys.version_info[:3]
+                    + (sys.executable, lack, version, built, gil)))
 sys.stdout.flush()
 )";
-
-constexpr std::size_t output_limit = 64 << 10;
-
-// -- running it ---------------------------------------------------------------
-
-class descriptor {
-public:
-  explicit descriptor(int fd = -1) : fd_(fd) {}
-  descriptor(descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  descriptor& operator=(descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~descriptor() { close(); }
-
-  int get() const { return fd_; }
-
-  void close() {
-    if (fd_ >= 0)
-      ::close(std::exchange(fd_, -1));
-  }
-
-private:
-  int fd_;
-};
-
-// "NAME=value" of the host's environment with `env` over it.
-std::vector<std::string>
-environment(const std::map<std::string, std::string>& env) {
-  std::vector<std::string> result;
-  for (auto entry = environ; *entry != nullptr; ++entry) {
-    std::string text = *entry;
-    if (env.count(text.substr(0, text.find('='))) == 0)
-      result.push_back(std::move(text));
-  }
-  for (const auto& [name, value] : env)
-    result.push_back(name + '=' + value);
-  return result;
-}
-
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> result;
-  for (auto& text : texts)
-    result.push_back(text.data());
-  result.push_back(nullptr);
-  return result;
-}
-
-struct spawn_attributes {
-  posix_spawnattr_t attributes;
-  posix_spawn_file_actions_t files;
-
-  // A process group of its own, so that what it starts can be ended with it;
-  // no signal ignored or blocked, though the host ignores SIGPIPE; no
-  // descriptor but the three.
-  explicit spawn_attributes(int output) {
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP
-                                              | POSIX_SPAWN_SETSIGDEF
-                                              | POSIX_SPAWN_SETSIGMASK);
-    posix_spawnattr_setpgroup(&attributes, 0);
-    sigset_t signals;
-    sigfillset(&signals);
-    posix_spawnattr_setsigdefault(&attributes, &signals);
-    sigemptyset(&signals);
-    posix_spawnattr_setsigmask(&attributes, &signals);
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
-    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null",
-                                     O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null",
-                                     O_WRONLY, 0);
-    posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
-  }
-
-  ~spawn_attributes() {
-    posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attributes);
-  }
-
-  spawn_attributes(const spawn_attributes&) = delete;
-  spawn_attributes& operator=(const spawn_attributes&) = delete;
-};
-
-// Collects what the pipe holds. False: that was all of it.
-bool read_some(int fd, std::string& output) {
-  std::array<char, 4096> chunk;
-  for (;;) {
-    auto n = ::read(fd, chunk.data(), chunk.size());
-    if (n > 0)
-      output.append(chunk.data(), static_cast<std::size_t>(n));
-    if (n > 0 && output.size() < output_limit)
-      continue;
-    return n < 0 && (errno == EAGAIN || errno == EINTR);
-  }
-}
-
-// Reads until the process is dead or time is up. Not until end of file: what
-// the process has started may keep the pipe open. True: it is dead.
-bool read_until_death(int output_fd, int death_fd, timespan limit,
-                      std::string& output) {
-  using clock = std::chrono::steady_clock;
-  auto end = clock::now() + limit;
-  std::array<pollfd, 2> fds{{{death_fd, POLLIN, 0}, {output_fd, POLLIN, 0}}};
-  for (;;) {
-    auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(end - clock::now());
-    if (left.count() <= 0)
-      return false;
-    auto n = ::poll(fds.data(), fds.size(), static_cast<int>(left.count()));
-    if (n < 0 && errno != EINTR)
-      return false;
-    if (n > 0 && fds[1].revents != 0 && !read_some(output_fd, output)) {
-      // A host that ignores SIGCHLD gets no pidfd of what is gone already.
-      if (death_fd < 0)
-        return true;
-      fds[1].fd = -1;
-    }
-    if (n > 0 && fds[0].revents != 0) {
-      if (fds[1].fd >= 0)
-        read_some(output_fd, output);
-      return true;
-    }
-  }
-}
-
-struct run_result {
-  std::string output;
-  std::string problem; // why there is no output to rely on
-};
-
-run_result run(const std::string& path,
-               const std::map<std::string, std::string>& env, timespan limit) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    return {{}, std::string{"cannot be asked: "} + std::strerror(errno)};
-  descriptor in{ends[0]};
-  descriptor out{ends[1]};
-  ::fcntl(in.get(), F_SETFL, O_NONBLOCK);
-  std::vector<std::string> arguments{path, "-c", question};
-  auto variables = environment(env);
-  spawn_attributes with{out.get()};
-  pid_t pid = 0;
-  auto failed =
-      ::posix_spawn(&pid, path.c_str(), &with.files, &with.attributes,
-                    pointers(arguments).data(), pointers(variables).data());
-  if (failed != 0)
-    return {{}, std::string{"cannot be run: "} + std::strerror(failed)};
-  out.close();
-  descriptor death{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))};
-  run_result result;
-  if (!read_until_death(in.get(), death.get(), limit, result.output))
-    result.problem = "did not answer within " + render_duration(limit);
-  // Until it is waited for, its pid and group can be nobody else's.
-  ::kill(-pid, SIGKILL);
-  siginfo_t info;
-  while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED) != 0
-         && errno == EINTR) {
-  }
-  return result;
-}
-
-// -- what it said -------------------------------------------------------------
 
 std::string protobuf_remedy(const std::string& executable) {
   if (executable.starts_with("/usr/bin/"))
@@ -212,36 +44,61 @@ std::string protobuf_remedy(const std::string& executable) {
   return executable + " -m pip install protobuf";
 }
 
-interpreter_probe judge(const std::string& path, const run_result& ran) {
-  if (!ran.problem.empty())
-    return {{}, ran.problem, {}};
-  constexpr std::string_view mark = "\ncharmer-probe ";
-  auto start = ran.output.find(mark);
-  if (start == std::string::npos)
-    return {{}, "does not answer as Python does", {}};
-  std::istringstream in{ran.output.substr(start + mark.size())};
-  int major = 0;
-  int minor = 0;
-  int micro = 0;
-  std::string rest, executable, lack;
-  in >> major >> minor >> micro;
+interpreter_info without_answer(const std::string& path,
+                                const std::string& problem) {
+  interpreter_info result;
+  result.executable = path;
+  result.fault = interpreter_fault::no_answer;
+  result.problem = problem;
+  return result;
+}
+
+// Reads the lines after the mark.
+interpreter_info parse_answer(const std::string& path, const std::string& lines,
+                              std::string& lack) {
+  std::istringstream in{lines};
+  interpreter_info result;
+  auto& v = result.version;
+  std::string rest;
+  in >> v.major >> v.minor >> v.micro;
   std::getline(in, rest);
-  std::getline(in, executable);
+  std::getline(in, result.executable);
   std::getline(in, lack);
-  if (!executable.starts_with('/'))
-    executable = path;
-  if (std::pair{major, minor} < std::pair{3, 9})
-    return {{},
-            "is Python " + std::to_string(major) + '.' + std::to_string(minor)
-                + '.' + std::to_string(micro) + "; 3.9 or later is needed",
-            {}};
-  if (lack == "protobuf")
-    return {{}, "has no protobuf", protobuf_remedy(executable)};
-  if (lack != "nothing")
-    return {{},
-            "has protobuf " + lack + "; 3.20 or later is needed",
-            executable + " -m pip install --upgrade protobuf"};
-  return {executable, {}, {}};
+  std::getline(in, result.protobuf);
+  int built = 0;
+  int gil = 1;
+  if (in >> built >> gil) {
+    result.free_threaded_build = built != 0;
+    result.gil_enabled = gil != 0;
+  }
+  if (!result.executable.starts_with('/'))
+    result.executable = path;
+  return result;
+}
+
+interpreter_info judge(const std::string& path, const program_output& ran) {
+  if (!ran.problem.empty())
+    return without_answer(path, ran.problem);
+  constexpr std::string_view mark = "\ncharmer-probe ";
+  auto start = ran.text.find(mark);
+  if (start == std::string::npos)
+    return without_answer(path, "does not answer as Python does");
+  std::string lack;
+  auto result = parse_answer(path, ran.text.substr(start + mark.size()), lack);
+  if (result.version < python_version{3, 9, 0}) {
+    result.fault = interpreter_fault::too_old;
+    result.problem =
+        "is Python " + to_string(result.version) + "; 3.9 or later is needed";
+  } else if (lack == "protobuf") {
+    result.fault = interpreter_fault::no_protobuf;
+    result.problem = "has no protobuf";
+    result.remedy = protobuf_remedy(result.executable);
+  } else if (lack != "nothing") {
+    result.fault = interpreter_fault::no_protobuf;
+    result.problem = "has protobuf " + lack + "; 3.20 or later is needed";
+    result.remedy = result.executable + " -m pip install --upgrade protobuf";
+  }
+  return result;
 }
 
 // -- asking only once ---------------------------------------------------------
@@ -249,16 +106,16 @@ interpreter_probe judge(const std::string& path, const run_result& ran) {
 using question_key = std::pair<std::string, std::map<std::string, std::string>>;
 
 std::mutex answers_mutex;
-std::map<question_key, std::shared_future<interpreter_probe>> answers;
+std::map<question_key, std::shared_future<interpreter_info>> answers;
 
 } // namespace
 
-interpreter_probe
+interpreter_info
 probe_interpreter(const std::string& path,
                   const std::map<std::string, std::string>& env,
                   timespan limit) {
-  std::promise<interpreter_probe> answer;
-  std::shared_future<interpreter_probe> others;
+  std::promise<interpreter_info> answer;
+  std::shared_future<interpreter_info> others;
   {
     std::lock_guard guard{answers_mutex};
     auto [entry, is_new] = answers.try_emplace({path, env});
@@ -269,7 +126,9 @@ probe_interpreter(const std::string& path,
   }
   if (others.valid())
     return others.get();
-  auto result = judge(path, run(path, env, limit));
+  auto ran =
+      run_program({.arguments = {path, "-c", question}, .env = env}, limit);
+  auto result = judge(path, ran);
   answer.set_value(result);
   return result;
 }

@@ -4,27 +4,15 @@
 // in the life of a process, and who asks meanwhile waits for the same answer.
 #pragma once
 
-#include "charmer/supervision/caf.hpp"
+#include "charmer/profiles/interpreter.hpp"
 
 #include <map>
 #include <string>
 
 namespace charmer {
 
-/// What is known of an interpreter.
-struct interpreter_probe {
-  /// The interpreter itself, where a shim or a link leads to it; empty if
-  /// `lack` is not.
-  std::string executable;
-  /// Why no worker can run on it: "is Python 3.8.18; 3.9 or later is needed".
-  /// Empty: one can.
-  std::string lack;
-  /// The command or advice that mends it. May be empty.
-  std::string remedy;
-};
-
 /// Runs `path` with `env` over the environment of this process.
-interpreter_probe
+interpreter_info
 probe_interpreter(const std::string& path,
                   const std::map<std::string, std::string>& env,
                   timespan limit);
