@@ -187,8 +187,8 @@ runtime::commands(const std::string& name) const {
                     "no worker of pool \"" + name + "\" is ready");
 }
 
-std::string runtime::observe(std::function<void(const event&)> f,
-                             event_filter filter) {
+caf::expected<std::string> runtime::observe(std::function<void(const event&)> f,
+                                            event_filter filter) {
   return state_->events->observe(std::move(f), std::move(filter));
 }
 

@@ -112,10 +112,13 @@ public:
 
   /// Calls `f` with every event that passes the filter. `f` runs in an actor of
   /// its own, one event at a time; what it throws removes it.
-  /// @returns the name under which it can be removed
-  std::string observe(std::function<void(const event&)> f,
-                      event_filter filter = {});
+  /// @returns the name under which it can be removed; invalid_spec if there is
+  /// no function
+  caf::expected<std::string> observe(std::function<void(const event&)> f,
+                                     event_filter filter = {});
 
+  /// After what waits was dealt with: the function may still be called after
+  /// this has returned, and so must own what it uses.
   void stop_observing(const std::string& name);
 
   const std::shared_ptr<event_hub>& events() const;

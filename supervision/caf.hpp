@@ -6,10 +6,12 @@
 
 #include <caf/all.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -25,6 +27,15 @@ inline constexpr timespan infinite = timespan::max();
 /// A point on the monotonic clock of the actor system. Only
 /// `system.clock().now()` makes one, so that tests can move time by hand.
 using time_point = caf::actor_clock::time_point;
+
+/// A hundred years. What is due later is never due: no setting that is large
+/// makes a clock overflow.
+inline constexpr timespan longest_delay = std::chrono::hours(24 * 36525);
+
+/// `now + delay`; in the far future if that is longer than the longest delay.
+inline time_point later(time_point now, timespan delay) {
+  return now + std::min(delay, longest_delay);
+}
 
 /// What can be sent to. An actor that sends (a pointer to itself, a
 /// scoped_actor) is none, so that functions which take it may be called alike.
@@ -44,10 +55,12 @@ void urgent_cast(const Dest& dst, Ts&&... xs) {
   caf::anon_send<caf::message_priority::high>(dst, std::forward<Ts>(xs)...);
 }
 
-/// Sends to `self` after a delay, or now if there is none. Cannot be cancelled:
-/// carry a generation.
+/// Sends to `self` after a delay, now if there is none, and never if it is the
+/// longest or longer. Cannot be cancelled: carry a generation.
 template <class Self, class... Ts>
 void send_later(Self* self, timespan delay, Ts&&... xs) {
+  if (delay >= longest_delay)
+    return;
   if (delay > timespan{0})
     self->delayed_send(self, delay, std::forward<Ts>(xs)...);
   else
@@ -110,6 +123,55 @@ void replace_default_handlers(Self* self) {
         caf::atom("exit"), caf::make_message(std::move(text))};
   });
 }
+
+/// Whether the first element of a message is this atom.
+template <class Atom>
+bool begins_with(const caf::mailbox_element& x) {
+  auto& content = x.content();
+  return content.size() > 0
+         && content.template match_element<caf::atom_value>(0)
+         && content.template get_as<caf::atom_value>(0) == Atom::value;
+}
+
+/// An actor that has a last word: from then on it is the answer to each
+/// request, also after its end, where CAF itself answers with nothing but
+/// sec::request_receiver_down.
+class last_word_actor : public caf::event_based_actor {
+public:
+  using caf::event_based_actor::enqueue;
+  using caf::event_based_actor::event_based_actor;
+
+  using last_word = std::function<caf::error(const caf::mailbox_element&)>;
+
+  /// What is in the mailbox already is still received.
+  void say_last(last_word answer) {
+    std::lock_guard guard{mutex_};
+    answer_ = std::move(answer);
+  }
+
+  void enqueue(caf::mailbox_element_ptr x,
+               caf::execution_unit* context) override {
+    if (!x->mid.is_request() || !x->sender) {
+      caf::event_based_actor::enqueue(std::move(x), context);
+      return;
+    }
+    // Held while it is put into the mailbox, so that no request falls between
+    // the last one that is received and the first that is answered here.
+    std::unique_lock guard{mutex_};
+    if (!answer_) {
+      caf::event_based_actor::enqueue(std::move(x), context);
+      return;
+    }
+    auto why = answer_(*x);
+    guard.unlock();
+    x->sender->enqueue(ctrl(), x->mid.response_id(),
+                       caf::make_message(std::move(why)), context);
+  }
+
+private:
+  std::mutex mutex_;
+  last_word answer_;
+};
 
 /// Text of an error, its context included.
 inline std::string render(const caf::actor_system& sys, const caf::error& x) {

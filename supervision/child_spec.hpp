@@ -17,6 +17,7 @@
 #include "charmer/supervision/errors.hpp"
 #include "charmer/supervision/restart_budget.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -28,6 +29,7 @@ namespace charmer {
 
 class event_hub;
 class roster;
+struct supervisor_spec;
 
 /// What a start function gets.
 struct start_context {
@@ -50,7 +52,9 @@ struct start_context {
 
 /// What a start function returns.
 struct started {
-  /// A null handle means "ignore": the spec is kept, without a process.
+  /// A null handle means "ignore": the spec is kept, without a process. Each
+  /// start returns an actor of its own: one that is a living child already, or
+  /// the supervisor itself, counts as a failed start.
   caf::actor handle;
   /// False: somebody will send (child_ready_atom, token) or (child_failed_atom,
   /// token, caf::error) to start_context::supervisor. The handle dying counts
@@ -77,7 +81,10 @@ enum class child_type : std::uint8_t { worker, supervisor };
 class shutdown {
 public:
   /// Asked, killed after `limit`.
-  static constexpr shutdown after(timespan limit) { return shutdown{limit}; }
+  static constexpr shutdown after(timespan limit) {
+    // The smallest one means something else here, and is wrong as a limit.
+    return shutdown{std::max(limit, timespan::min() + timespan{1})};
+  }
 
   /// Killed at once.
   static constexpr shutdown brutal_kill() { return shutdown{timespan::min()}; }
@@ -104,7 +111,8 @@ private:
 };
 
 struct child_spec {
-  /// Unique below one supervisor.
+  /// Unique below one supervisor; without "/", which separates the ids of a
+  /// path. Of a template the children are called id#1, id#2 …
   std::string id;
   start_function start;
   restart_type restart = restart_type::permanent;
@@ -113,16 +121,24 @@ struct child_spec {
   child_type type = child_type::worker;
   /// Its end for good can end the supervisor: see auto_shutdown.
   bool significant = false;
-  /// For a child that is started asynchronously.
+  /// For a child that is started asynchronously: who asked for it is answered
+  /// after this at the latest. It is stopped then as `stop` says, and one that
+  /// would be awaited for ever (shutdown::infinite) is killed after the
+  /// supervisor's kill_grace.
   timespan start_limit = infinite;
   /// A budget of its own, charged instead of the supervisor's. When it is used
-  /// up this child stays stopped, its siblings live on. Unlimited: not charged,
-  /// for ever retried, with the default backoff if there is no other.
+  /// up this child stays stopped, its siblings live on; restart_child gives it
+  /// a fresh one. Unlimited: not charged, for ever retried, with the default
+  /// backoff if there is no other.
   std::optional<restart_intensity> intensity;
-  /// None: restarted at once, as in OTP.
+  /// None: restarted at once, as in OTP. Each child of a template waits for
+  /// itself, and keeps its id and its arguments when it is started again.
   std::optional<backoff> retry;
   /// Goes into every event about this child. Values are JSON texts.
   std::map<std::string, std::string> details;
+  /// Of a supervisor, set by supervisor_child: so mistakes in a tree are found
+  /// before anything of it is started.
+  std::shared_ptr<const supervisor_spec> below;
 
   /// The value of `stop`, or the default.
   shutdown effective_stop() const;
@@ -131,7 +147,8 @@ struct child_spec {
 std::string to_string(restart_type x);
 std::string to_string(child_type x);
 
-/// None, or an error that names the child and what is wrong with it.
+/// None, or an error that tells which child, what is wrong with it, and what
+/// would be right. Of a supervisor the children are looked at, too.
 caf::error validate(const child_spec& x);
 
 } // namespace charmer

@@ -6,6 +6,10 @@
 namespace charmer {
 
 std::string to_short(timespan x) {
+  if (x >= longest_delay)
+    return "infinite";
+  if (x < timespan{0})
+    return '-' + to_short(x == timespan::min() ? infinite : -x);
   auto n = static_cast<double>(x.count());
   std::array<char, 32> text;
   if (n >= 1e9)

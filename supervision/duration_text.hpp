@@ -9,7 +9,7 @@
 
 namespace charmer {
 
-/// "1.5s", "200ms", "30us"
+/// "1.5s", "200ms", "30us"; "infinite" from the longest delay on
 std::string to_short(timespan x);
 
 /// For JSON.

@@ -36,7 +36,8 @@ typename Inspector::result_type inspect(Inspector& f, event_filter& x) {
            x.at_least);
 }
 
-/// A handler to be added: either `on_event` or `receiver` must be set.
+/// A handler to be added: one of `on_event` and `receiver` must be set, not
+/// both.
 struct handler_spec {
   /// Unique below one hub.
   std::string name;
@@ -63,6 +64,8 @@ struct handler_spec {
 
   /// May be null. Its end removes the handler; it is sent
   /// (handler_removed_atom, name, caf::error why) when the handler is removed.
+  /// One that has ended already removes the handler at once: adding succeeds,
+  /// and an event tells of the removal. The same is true of `receiver`.
   caf::actor owner;
 
   /// How many events may wait. What comes on top is dropped and counted.

@@ -140,10 +140,13 @@ caf::error event_hub::add(handler_spec x) {
   return {};
 }
 
-std::string event_hub::observe(std::function<void(const event&)> f,
-                               event_filter filter) {
+caf::expected<std::string>
+event_hub::observe(std::function<void(const event&)> f, event_filter filter) {
   auto name = "observer " + std::to_string(++observers_);
-  add({.name = name, .filter = std::move(filter), .on_event = std::move(f)});
+  if (auto failure = add({.name = name,
+                          .filter = std::move(filter),
+                          .on_event = std::move(f)}))
+    return failure;
   return name;
 }
 

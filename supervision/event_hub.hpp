@@ -60,11 +60,14 @@ public:
   /// said.
   caf::error add(handler_spec x);
 
-  /// Adds a function under a name that is made up, and returns that.
-  std::string observe(std::function<void(const event&)> f,
-                      event_filter filter = {});
+  /// Adds a function under a name that is made up, and returns that. Errors:
+  /// invalid_spec if there is no function.
+  caf::expected<std::string> observe(std::function<void(const event&)> f,
+                                     event_filter filter = {});
 
   /// Removes a handler after it has dealt with what waits. False: not found.
+  /// Its functions may still be called after this has returned, until they have
+  /// dealt with all: they must own what they use. on_remove is the last call.
   bool remove(const std::string& name, caf::error why = {});
 
   /// All handlers, by name.

@@ -10,6 +10,12 @@ namespace {
 
 using self_pointer = caf::stateful_actor<event_manager_state>*;
 
+caf::error no_hub() {
+  return make_error(supervision_errc::invalid_spec,
+                    "the event manager has no hub; give it one made by "
+                    "std::make_shared<charmer::event_hub>(system)");
+}
+
 caf::error not_found(const std::string& name) {
   return make_error(supervision_errc::not_found, "handler '" + name + "'");
 }
@@ -64,6 +70,10 @@ event_manager_state::~event_manager_state() {
 caf::behavior event_manager(self_pointer self, std::shared_ptr<event_hub> hub) {
   auto& state = state_of(self);
   replace_default_handlers(self);
+  if (!hub) {
+    self->quit(no_hub());
+    return {};
+  }
   state.hub = std::move(hub);
   using string = const std::string&;
   return {
@@ -96,9 +106,13 @@ caf::behavior event_manager(self_pointer self, std::shared_ptr<event_hub> hub) {
 }
 
 child_spec event_manager_child(std::shared_ptr<event_hub> hub, std::string id) {
-  return {.id = std::move(id), .start = [hub](const start_context& context) {
-            return started{context.self->spawn(event_manager, hub)};
-          }};
+  return {
+      .id = std::move(id),
+      .start = [hub](const start_context& context) -> caf::expected<started> {
+        if (!hub)
+          return no_hub();
+        return started{context.self->spawn(event_manager, hub)};
+      }};
 }
 
 } // namespace charmer

@@ -12,14 +12,18 @@
 //       → what the handler answers
 //   (swap_handler_atom, string name, handler_spec)
 //       → (); the new one takes over the queue of the old one, and what its
-//         on_remove returned
+//         on_remove returned. Errors: not_found; already_present and
+//         invalid_spec, and nothing has changed; what on_add of the new one
+//         said, and both are gone, because the old one was removed before it
 //   (which_handlers_atom)
 //       → std::vector<handler_info>
 //   (notify_atom, event)
 //       → nothing
 //   (sync_notify_atom, event)
 //       → () after all handlers have dealt with it, also if some failed
-// The handlers belong to the hub and outlive a restart of this actor.
+// The handlers belong to the hub and outlive a restart of this actor; without a
+// hub it ends at once with invalid_spec. If it is killed, what waits in its
+// mailbox is answered sec::request_receiver_down: by CAF.
 //
 //   auto manager = system.spawn(charmer::event_manager, hub);
 #pragma once

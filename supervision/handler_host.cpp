@@ -25,10 +25,14 @@ caf::error validate(const handler_spec& x) {
   std::string mistake;
   if (x.name.empty())
     mistake = "the name is empty";
-  else if (static_cast<bool>(x.on_event) == static_cast<bool>(x.receiver))
-    mistake = "it needs either on_event or a receiver";
+  else if (x.on_event && x.receiver)
+    mistake = "on_event and receiver are both set; leave one of them out";
+  else if (!x.on_event && !x.receiver)
+    mistake = "neither on_event nor receiver is set; one of them must be";
   else if (x.capacity == 0)
-    mistake = "the capacity is 0";
+    mistake = "the capacity is 0; at least one event must find room";
+  else if (x.filter.at_least > severity::error)
+    mistake = "filter.at_least is none of debug, info, warning, error";
   else
     return {};
   return make_error(supervision_errc::invalid_spec,

@@ -101,6 +101,7 @@ CAF_ADD_ATOM(charmer_supervision, charmer, start_limit_atom, "su.startl")
 CAF_ADD_ATOM(charmer_supervision, charmer, stop_limit_atom, "su.stopl")
 CAF_ADD_ATOM(charmer_supervision, charmer, kill_grace_atom, "su.killg")
 CAF_ADD_ATOM(charmer_supervision, charmer, retry_atom, "su.retry")
+CAF_ADD_ATOM(charmer_supervision, charmer, end_atom, "su.end")
 
 // to the event manager
 CAF_ADD_ATOM(charmer_supervision, charmer, add_handler_atom, "ev.add")

@@ -5,9 +5,10 @@
 // several hubs, all of them are observed, each by a handler of its own.
 //
 // Threading: thread-safe, also inside actors; nothing here blocks.
-// Errors: not_found if the system has no hub; start the pools, or make a hub,
-// first. As everywhere a function that throws, or an actor that answers wrongly
-// or ends, is removed, alone and with an event about it.
+// Errors: not_found if the system has no hub (start the pools, or make a hub,
+// first); invalid_spec if there is neither function nor actor. As everywhere a
+// function that throws, or an actor that answers wrongly or ends, is removed,
+// alone and with an event about it.
 //
 //   charmer::observe(system, [](const charmer::event& e) { std::cerr << e; });
 //   charmer::observe(system, my_actor, {.at_least = severity::warning});
@@ -35,7 +36,8 @@ caf::expected<std::string> observe(caf::actor_system& system,
                                    caf::actor handler,
                                    event_filter filter = {});
 
-/// Ends it, after what waits was dealt with.
+/// Ends it, after what waits was dealt with: the function may still be called
+/// after this has returned, and so must own what it uses.
 /// @returns false if there is no such observer (any more)
 bool stop_observing(caf::actor_system& system, const std::string& name);
 

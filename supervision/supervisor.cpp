@@ -4,54 +4,14 @@
 #include "charmer/supervision/supervisor_state.hpp"
 
 #include <array>
-#include <unordered_set>
 
 namespace charmer {
-
-namespace {
-
-/// What is wrong, or an empty text.
-std::string mistake_in(const supervisor_spec& x) {
-  using namespace std::chrono_literals;
-  if (x.name.empty())
-    return "the name is empty";
-  if (x.intensity.intensity < 0)
-    return "the intensity is negative";
-  if (x.intensity.period <= 0s)
-    return "the period is not positive";
-  if (x.kill_grace < 0s)
-    return "kill_grace is negative";
-  if (x.stop_limit <= 0s)
-    return "the stop limit is not positive";
-  if (x.strategy == strategy::simple_one_for_one && x.children.size() != 1)
-    return "simple_one_for_one needs exactly one child, the template";
-  std::unordered_set<std::string> ids;
-  for (const auto& child : x.children) {
-    if (!ids.insert(child.id).second)
-      return "child '" + child.id + "': the id is there twice";
-    if (child.significant && x.auto_shutdown == auto_shutdown::never)
-      return "child '" + child.id + "': significant without auto_shutdown";
-  }
-  return {};
-}
-
-} // namespace
 
 std::string to_string(strategy x) {
   constexpr std::array names{"one_for_one", "one_for_all", "rest_for_one",
                              "simple_one_for_one"};
   auto i = static_cast<std::size_t>(x);
   return i < names.size() ? names[i] : "unknown";
-}
-
-caf::error validate(const supervisor_spec& x) {
-  if (auto mistake = mistake_in(x); !mistake.empty())
-    return make_error(supervision_errc::invalid_spec,
-                      "supervisor '" + x.name + "': " + mistake);
-  for (const auto& child : x.children)
-    if (auto mistake = validate(child))
-      return mistake;
-  return {};
 }
 
 caf::behavior supervisor(supervisor_actor* self, supervisor_spec spec,
@@ -80,7 +40,7 @@ caf::behavior supervisor(supervisor_actor* self, supervisor_spec spec,
         return state.terminate_child(id);
       },
       [&](terminate_child_atom, handle x) -> done {
-        return state.terminate_child(state.id_of(x));
+        return state.terminate_child(x);
       },
       [&](restart_child_atom, string id) -> started_child {
         return state.restart_child(id);
@@ -92,7 +52,7 @@ caf::behavior supervisor(supervisor_actor* self, supervisor_spec spec,
         return state.replace_child(id);
       },
       [&](replace_child_atom, handle x) -> started_child {
-        return state.replace_child(state.id_of(x));
+        return state.replace_child(x);
       },
       [&](which_children_atom) { return state.which_children(); },
       [&](count_children_atom) { return state.count_children(); },
@@ -115,6 +75,7 @@ caf::behavior supervisor(supervisor_actor* self, supervisor_spec spec,
           state.whole_stop_time_up();
       },
       [&](kill_grace_atom, std::uint64_t token) { state.kill_time_up(token); },
+      [&](end_atom) { state.end(); },
   };
 }
 
@@ -127,17 +88,19 @@ caf::expected<caf::actor> start_supervisor(caf::actor_system& system,
 
 child_spec supervisor_child(std::string id, supervisor_spec spec) {
   spec.name = id;
+  auto shared = std::make_shared<const supervisor_spec>(std::move(spec));
   auto line = std::make_shared<succession>();
-  auto start = [spec = std::move(spec),
+  auto start = [shared,
                 line](const start_context& context) -> caf::expected<started> {
-    if (auto mistake = validate(spec))
+    if (auto mistake = validate(*shared))
       return mistake;
-    auto own = spec;
+    auto own = *shared;
     if (!own.events)
       own.events = context.events;
     // The path of the child ends with its name.
-    own.path_prefix =
-        context.path.substr(0, context.path.size() - spec.name.size() - 1);
+    auto slash = context.path.rfind('/');
+    own.path_prefix = context.path.substr(0, slash);
+    own.name = context.path.substr(slash + 1);
     auto children = std::make_shared<roster>();
     auto self = context.self->spawn(
         supervisor, std::move(own),
@@ -146,7 +109,8 @@ child_spec supervisor_child(std::string id, supervisor_spec spec) {
   };
   return {.id = std::move(id),
           .start = std::move(start),
-          .type = child_type::supervisor};
+          .type = child_type::supervisor,
+          .below = std::move(shared)};
 }
 
 } // namespace charmer

@@ -8,8 +8,10 @@
 //   (start_child_atom, caf::message)    → the same; simple_one_for_one: the
 //                                         message goes to the template
 //   (terminate_child_atom, string id)   → (); idempotent, keeps the spec unless
-//                                         temporary, cancels a pending retry
-//   (restart_child_atom, string id)     → caf::actor; only stopped children
+//                                         temporary or of a template, cancels a
+//                                         pending retry
+//   (restart_child_atom, string id)     → caf::actor; only stopped children; a
+//                                         budget of its own is a fresh one
 //   (delete_child_atom, string id)      → (); only stopped children
 //   (replace_child_atom, string id)     → caf::actor: a second incarnation is
 //                                         started beside the first; when it is
@@ -17,13 +19,16 @@
 //                                         retires. If its start fails the first
 //                                         stays.
 //   (terminate_child_atom, caf::actor), (replace_child_atom, caf::actor)
-//                                       → the same, by handle
+//                                       → the same, by handle: that of the
+//                                         child, or the last that it had
 //   (which_children_atom)               → std::vector<child_info>
 //   (count_children_atom)               → child_counts
 //   (tree_atom)                         → supervision_tree: this supervisor and
 //                                         its children; request_tree asks those
 //                                         below, too
-//   (ready_atom)                        → () once the initial start is finished
+//   (ready_atom)                        → () once the initial start is
+//   finished,
+//                                         start_failed as soon as it has failed
 // Children report (child_ready_atom, token) or (child_failed_atom, token,
 // caf::error), see child_spec.hpp.
 //
@@ -31,6 +36,11 @@
 // from anybody who is not a child stops all children in order and then the
 // supervisor. exit_reason::kill ends it at once; its children are killed with
 // it, and a successor waits until they are down.
+//
+// Requests that come while it stops, or after its end, are answered with
+// shutting_down, whose cause (cause_of) is why it stops; ready_atom is answered
+// with that cause itself if it is a failure. Only one that was killed has no
+// last word: CAF answers for it with sec::request_receiver_down.
 //
 // A supervisor ends by itself with restart_intensity_reached when its budget is
 // used up, with start_failed when a child did not start initially, with
@@ -71,6 +81,7 @@ enum class auto_shutdown : std::uint8_t {
 };
 
 struct supervisor_spec {
+  /// Without "/".
   std::string name = "supervisor";
   /// What stands before the name in the path, without a slash at its end.
   std::string path_prefix;
@@ -92,11 +103,13 @@ struct supervisor_spec {
 
 std::string to_string(strategy x);
 
-/// None, or an error that names what is wrong.
+/// None, or an error that tells where in the tree something is wrong, what it
+/// is, and what would be right.
 caf::error validate(const supervisor_spec& x);
 
-/// Spawns a supervisor, or tells what is wrong with the spec; then nothing was
-/// started. Its children start in order, each is awaited: see ready_atom.
+/// Spawns a supervisor, or tells what is wrong with the spec, or with that of a
+/// supervisor below; then nothing was started. Its children start in order,
+/// each is awaited: see ready_atom.
 caf::expected<caf::actor> start_supervisor(caf::actor_system& system,
                                            supervisor_spec spec);
 

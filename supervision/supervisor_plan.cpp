@@ -61,14 +61,15 @@ bool supervisor_state::step() {
     return false;
   plan_->everything = false;
   if (plan_->what == purpose::stop) {
-    finish_stop();
+    if (!std::exchange(plan_->finished, true))
+      finish_stop();
     return false;
   }
   if (plan_->waiting)
     return false;
   if (std::exchange(plan_->later, false)) {
     plan_->waiting = true;
-    plan_->until = now() + plan_->delay;
+    plan_->until = later(now(), plan_->delay);
     send_later(self_, plan_->delay, retry_atom_v, std::uint64_t{0},
                plan_generation_);
     return true;
@@ -121,6 +122,18 @@ void supervisor_state::plan_finished() {
 
 bool supervisor_state::is_stopping() const {
   return plan_ && plan_->what == purpose::stop;
+}
+
+/// Why a request is not served while the supervisor stops.
+caf::error supervisor_state::refusal(std::string text) const {
+  return make_error(supervision_errc::shutting_down, std::move(text),
+                    is_stopping() ? plan_->reason : caf::error{});
+}
+
+/// What ready_atom is answered while the supervisor stops.
+caf::error supervisor_state::not_ready() const {
+  auto failed = classify(plan_->reason) == exit_kind::abnormal;
+  return failed ? plan_->reason : refusal(path_);
 }
 
 /// A plan that only waits for its time lets requests through.

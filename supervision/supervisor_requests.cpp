@@ -1,11 +1,23 @@
 #include "charmer/supervision/supervisor_state.hpp"
+#include "charmer/supervision/validation.hpp"
 
 namespace charmer {
 
 namespace {
 
-caf::error refusal(supervision_errc code, const std::string& id) {
+caf::error about(supervision_errc code, const std::string& id) {
   return make_error(code, "child '" + id + "'");
+}
+
+caf::error no_child(const std::string& id) {
+  return about(supervision_errc::not_found, id);
+}
+
+caf::error no_child(const caf::actor& handle) {
+  auto who = handle ? "actor #" + std::to_string(handle.id()) : "a null handle";
+  return make_error(supervision_errc::not_found, who
+                                                     + " is no child of this "
+                                                       "supervisor");
 }
 
 } // namespace
@@ -53,14 +65,18 @@ supervisor_state::life_of(std::uint64_t token) const {
   return i != lives_.end() ? &i->second : nullptr;
 }
 
-std::string supervisor_state::id_of(const caf::actor& handle) const {
+/// The child that is this actor, or was, if no other has been started since.
+supervisor_state::child* supervisor_state::find(const caf::actor& handle) {
   if (!handle)
-    return {};
-  auto i = tokens_.find(handle.address());
-  if (i == tokens_.end())
-    return {};
-  auto l = life_of(i->second);
-  return l && l->child != 0 ? l->id : std::string{};
+    return nullptr;
+  auto who = handle.address();
+  if (auto i = tokens_.find(who); i != tokens_.end())
+    if (auto l = life_of(i->second); l && l->child != 0)
+      return find(l->child);
+  for (auto& [number, x] : children_)
+    if (x.current == 0 && x.last_actor == who)
+      return &x;
+  return nullptr;
 }
 
 const restart_budget& supervisor_state::budget_of(const child& x) const {
@@ -139,7 +155,7 @@ caf::response_promise
 supervisor_state::when_idle(std::function<void(promise)> act) {
   auto answer = self_->make_response_promise();
   if (is_stopping())
-    answer.deliver(make_error(supervision_errc::shutting_down, path_));
+    answer.deliver(refusal(path_));
   else if (is_busy())
     deferred_.push_back({answer, std::move(act)});
   else
@@ -147,14 +163,16 @@ supervisor_state::when_idle(std::function<void(promise)> act) {
   return answer;
 }
 
+/// @param key id or handle
+template <class Key>
 caf::response_promise
-supervisor_state::with_child(const std::string& id,
+supervisor_state::with_child(const Key& key,
                              std::function<void(child&, promise)> act) {
-  return when_idle([this, id, act = std::move(act)](promise answer) {
-    if (auto x = find(id))
+  return when_idle([this, key, act = std::move(act)](promise answer) {
+    if (auto x = find(key))
       act(*x, std::move(answer));
     else
-      answer.deliver(refusal(supervision_errc::not_found, id));
+      answer.deliver(no_child(key));
   });
 }
 
@@ -170,20 +188,14 @@ void supervisor_state::add_and_start(child_spec spec, promise answer) {
                               "this supervisor starts from its template only"));
     return;
   }
-  auto mistake = validate(spec);
-  if (!mistake && spec.significant
-      && spec_.auto_shutdown == auto_shutdown::never)
-    mistake = make_error(supervision_errc::invalid_spec,
-                         "child '" + spec.id
-                             + "': significant without auto_shutdown");
-  if (mistake) {
+  if (auto mistake = validate(spec, spec_.auto_shutdown, path_)) {
     answer.deliver(std::move(mistake));
     return;
   }
   if (auto known = find(spec.id)) {
     auto code = known->current != 0 ? supervision_errc::already_started
                                     : supervision_errc::already_present;
-    answer.deliver(refusal(code, spec.id));
+    answer.deliver(about(code, spec.id));
     return;
   }
   auto& x = add(std::make_shared<const child_spec>(std::move(spec)), true);
@@ -214,12 +226,19 @@ caf::response_promise supervisor_state::terminate_child(const std::string& id) {
   });
 }
 
+caf::response_promise
+supervisor_state::terminate_child(const caf::actor& handle) {
+  return with_child(handle, [this](child& x, promise answer) {
+    terminate(x, std::move(answer));
+  });
+}
+
 void supervisor_state::terminate(child& x, promise answer) {
   ++x.generation;
   if (plan_)
     std::erase(plan_->starts, x.number);
   x.stopping.push_back(std::move(answer));
-  give_up_next(x, refusal(supervision_errc::replaced, x.id));
+  give_up_next(x, about(supervision_errc::replaced, x.id));
   if (auto l = life_of(x.current)) {
     l->failure = caf::error{};
     x.state = child_state::stopping;
@@ -240,7 +259,7 @@ void supervisor_state::start_again(child& x, promise answer) {
   if (x.state != child_state::stopped) {
     auto busy =
         x.state == child_state::backoff || x.state == child_state::starting;
-    answer.deliver(refusal(
+    answer.deliver(about(
         busy ? supervision_errc::restarting : supervision_errc::running, x.id));
     return;
   }
@@ -256,9 +275,9 @@ caf::response_promise supervisor_state::delete_child(const std::string& id) {
 void supervisor_state::forget(child& x, promise answer) {
   if (x.state != child_state::stopped) {
     auto pending = x.state == child_state::backoff;
-    answer.deliver(refusal(pending ? supervision_errc::restarting
-                                   : supervision_errc::running,
-                           x.id));
+    answer.deliver(about(pending ? supervision_errc::restarting
+                                 : supervision_errc::running,
+                         x.id));
     return;
   }
   remove(x);
@@ -271,13 +290,20 @@ caf::response_promise supervisor_state::replace_child(const std::string& id) {
   });
 }
 
+caf::response_promise
+supervisor_state::replace_child(const caf::actor& handle) {
+  return with_child(handle, [this](child& x, promise answer) {
+    start_beside(x, std::move(answer));
+  });
+}
+
 void supervisor_state::start_beside(child& x, promise answer) {
   if (x.state == child_state::starting || x.state == child_state::backoff) {
-    answer.deliver(refusal(supervision_errc::restarting, x.id));
+    answer.deliver(about(supervision_errc::restarting, x.id));
     return;
   }
   if (x.state != child_state::running) {
-    answer.deliver(refusal(supervision_errc::not_running, x.id));
+    answer.deliver(about(supervision_errc::not_running, x.id));
     return;
   }
   x.replacing.push_back(std::move(answer));
@@ -305,12 +331,14 @@ void supervisor_state::start_beside(child& x, promise answer) {
   enlist(token, std::move(l));
   if (made->ready)
     took_over(x);
+  else
+    send_later(self_, x.spec->start_limit, start_limit_atom_v, token);
 }
 
 caf::response_promise supervisor_state::when_ready() {
   auto answer = self_->make_response_promise();
   if (is_stopping())
-    answer.deliver(make_error(supervision_errc::shutting_down, path_));
+    answer.deliver(not_ready());
   else if (ready_)
     answer.deliver(caf::unit);
   else

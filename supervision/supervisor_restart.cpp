@@ -64,7 +64,7 @@ void supervisor_state::restart(child& x, bool failed_start) {
     return;
   }
   x.state = child_state::backoff;
-  x.retry_at = now() + delay;
+  x.retry_at = later(now(), delay);
   auto e = describe(event_name::child_restarting, severity::info, x);
   e.delay = delay;
   publish(std::move(e));
@@ -103,6 +103,7 @@ void supervisor_state::exhausted(child& x) {
 /// The first died while its replacement is being started.
 void supervisor_state::promote_next(child& x) {
   x.current = std::exchange(x.next, 0);
+  x.last_actor = lives_.at(x.current).handle.address();
   x.state = child_state::starting;
   x.why = occasion::automatic;
   for (auto& answer : std::exchange(x.replacing, {}))

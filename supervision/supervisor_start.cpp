@@ -1,3 +1,4 @@
+#include "charmer/supervision/duration_text.hpp"
 #include "charmer/supervision/supervisor_state.hpp"
 
 #include <utility>
@@ -19,6 +20,7 @@ void supervisor_state::start(child& x, occasion why) {
     return;
   }
   x.current = token;
+  x.last_actor = made->handle.address();
   auto& l = enlist(token, {.child = x.number,
                            .id = x.id,
                            .spec = x.spec,
@@ -28,6 +30,8 @@ void supervisor_state::start(child& x, occasion why) {
                            .since = now()});
   if (made->ready)
     became_ready(x, l);
+  else
+    send_later(self_, x.spec->start_limit, start_limit_atom_v, token);
 }
 
 /// Runs the user's function; whatever it does becomes a value.
@@ -42,7 +46,12 @@ supervisor_state::call_start(child& x, std::uint64_t token, bool beside) {
                         .arguments = x.arguments,
                         .events = spec_.events};
   try {
-    return x.spec->start(context);
+    auto made = x.spec->start(context);
+    if (!made)
+      return made;
+    if (auto mistake = mistake_in(*made))
+      return mistake;
+    return made;
   } catch (const std::exception& e) {
     return make_error(supervision_errc::start_failed, std::string{e.what()});
   } catch (...) {
@@ -50,13 +59,31 @@ supervisor_state::call_start(child& x, std::uint64_t token, bool beside) {
   }
 }
 
+/// Each life is an actor of its own: the end of one must not be that of two.
+caf::error supervisor_state::mistake_in(const started& x) const {
+  if (!x.handle)
+    return {};
+  auto who = x.handle.address();
+  if (who == self_->address())
+    return make_error(supervision_errc::start_failed,
+                      "the start function returned its own supervisor; it must "
+                      "return the actor that it started");
+  auto i = tokens_.find(who);
+  if (i == tokens_.end())
+    return {};
+  auto l = life_of(i->second);
+  return make_error(supervision_errc::start_failed,
+                    "the start function returned the actor of child '"
+                        + (l ? l->id : std::string{})
+                        + "', which is alive; each start must return an actor "
+                          "of its own");
+}
+
 /// From here on its end is noticed, whatever happens to this supervisor.
 supervisor_state::life& supervisor_state::enlist(std::uint64_t token, life x) {
   roster_->add(token, {x.id, x.handle, x.below});
   tokens_.emplace(x.handle.address(), token);
   self_->monitor(x.handle);
-  if (x.spec && x.spec->start_limit != infinite)
-    send_later(self_, x.spec->start_limit, start_limit_atom_v, token);
   return lives_.emplace(token, std::move(x)).first->second;
 }
 
@@ -75,6 +102,7 @@ void supervisor_state::became_ready(child& x, life& l) {
 void supervisor_state::took_over(child& x) {
   auto retired = std::exchange(x.current, std::exchange(x.next, 0));
   auto& l = lives_.at(x.current);
+  x.last_actor = l.handle.address();
   l.ready = true;
   l.since = now();
   x.state = child_state::running;
@@ -102,15 +130,21 @@ void supervisor_state::ignored(child& x) {
   advance();
 }
 
-void supervisor_state::start_failed(child& x, const caf::error& why) {
-  x.state = child_state::stopped;
-  x.current = 0;
+/// Tells it to the hub. @returns the error for those who asked
+caf::error supervisor_state::report_failed_start(child& x,
+                                                 const caf::error& why) {
   x.last = why;
   auto e = describe(event_name::start_error, severity::error, x);
   explain(e, why);
   publish(std::move(e));
-  auto failure = make_error(supervision_errc::start_failed,
-                            "child '" + x.id + "' did not start", why);
+  return make_error(supervision_errc::start_failed,
+                    "child '" + x.id + "' did not start", why);
+}
+
+void supervisor_state::start_failed(child& x, const caf::error& why) {
+  x.state = child_state::stopped;
+  x.current = 0;
+  auto failure = report_failed_start(x, why);
   auto answers = std::exchange(x.starting, {});
   switch (x.why) {
     case occasion::added:
@@ -143,11 +177,30 @@ void supervisor_state::replacement_failed(child& x, const caf::error& why) {
     answer.deliver(failure);
 }
 
-/// Stops what is starting; when it is down, its start has failed.
+/// Stops what is starting. Who asked for it is told now, because it may take
+/// long to be down; only the next attempt waits for that.
 void supervisor_state::give_up_start(std::uint64_t token, caf::error why) {
   auto& l = lives_.at(token);
+  auto& x = *find(l.child);
+  auto how = l.spec->effective_stop();
+  if (x.next == token) {
+    x.next = 0;
+    l.child = 0;
+    dismiss(token, how);
+    replacement_failed(x, why);
+    return;
+  }
   l.failure = std::move(why);
-  dismiss(token, l.spec->effective_stop());
+  dismiss(token, how);
+  auto initially = x.why == occasion::planned && !ready_;
+  auto failure =
+      initially ? report_failed_start(x, l.failure)
+                : make_error(supervision_errc::start_failed,
+                             "child '" + x.id + "' did not start", l.failure);
+  for (auto& answer : std::exchange(x.starting, {}))
+    answer.deliver(failure);
+  if (initially)
+    stop_all(std::move(failure));
 }
 
 /// Nobody waits for the replacement any more.
@@ -185,12 +238,19 @@ void supervisor_state::child_failed(std::uint64_t token, caf::error why) {
   give_up_start(token, std::move(why));
 }
 
+/// Nobody waits for ever for what never was ready: if it may take as long as it
+/// likes to stop, it is killed all the same.
 void supervisor_state::start_time_up(std::uint64_t token) {
   auto l = life_of(token);
-  if (l && !l->ready && l->end == pressure::none)
+  if (!l || l->ready)
+    return;
+  if (l->spec->effective_stop().waits_forever())
+    send_later(self_, spec_.kill_grace, stop_limit_atom_v, token);
+  if (l->end == pressure::none)
     give_up_start(token,
                   make_error(supervision_errc::start_timeout,
-                             "child '" + l->id + "' was not ready in time"));
+                             "child '" + l->id + "' was not ready within "
+                                 + to_short(l->spec->start_limit)));
 }
 
 } // namespace charmer

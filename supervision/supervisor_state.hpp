@@ -42,7 +42,8 @@ namespace charmer {
 
 class supervisor_state;
 
-using supervisor_actor = caf::stateful_actor<supervisor_state>;
+/// After its end it tells whoever asks why it ended.
+using supervisor_actor = caf::stateful_actor<supervisor_state, last_word_actor>;
 
 /// Who started this supervisor, if another supervisor did.
 struct supervisor_parent {
@@ -71,12 +72,12 @@ public:
   caf::response_promise start_child(child_spec spec);
   caf::response_promise start_from_template(caf::message arguments);
   caf::response_promise terminate_child(const std::string& id);
+  caf::response_promise terminate_child(const caf::actor& handle);
   caf::response_promise restart_child(const std::string& id);
   caf::response_promise delete_child(const std::string& id);
   caf::response_promise replace_child(const std::string& id);
+  caf::response_promise replace_child(const caf::actor& handle);
   caf::response_promise when_ready();
-  /// The id of the child that is (or was) this actor, or an empty text.
-  std::string id_of(const caf::actor& handle) const;
   std::vector<child_info> which_children() const;
   child_counts count_children() const;
   /// This supervisor and its children, without what is below those.
@@ -92,6 +93,7 @@ public:
   void stop_time_up(std::uint64_t token);
   void kill_time_up(std::uint64_t token);
   void whole_stop_time_up();
+  void end();
   void retry(std::uint64_t number, std::uint64_t generation);
 
 private:
@@ -116,8 +118,9 @@ private:
     bool fresh = false;   ///< added, and not ready for the first time yet
     child_state state = child_state::stopped;
     occasion why = occasion::planned;
-    std::uint64_t current = 0; ///< token of the life, 0: none
-    std::uint64_t next = 0;    ///< token of the one started beside it
+    std::uint64_t current = 0;  ///< token of the life, 0: none
+    std::uint64_t next = 0;     ///< token of the one started beside it
+    caf::actor_addr last_actor; ///< the last that was its current life
     std::uint64_t incarnation = 0;
     std::uint64_t generation = 0; ///< makes a retry stale
     std::uint32_t attempt = 0;    ///< restarts since it last lived long
@@ -163,6 +166,7 @@ private:
     std::deque<std::uint64_t> starts;
     std::uint64_t awaited = 0; ///< the one that is being started
     caf::error reason;         ///< of a stop
+    bool finished = false;     ///< of a stop: nothing is left but to end
   };
 
   struct deferred {
@@ -176,6 +180,7 @@ private:
   void remove(child& x);
   child* find(std::uint64_t number);
   child* find(const std::string& id);
+  child* find(const caf::actor& handle);
   life* life_of(std::uint64_t token);
   const life* life_of(std::uint64_t token) const;
   child_info info_of(const child& x) const;
@@ -183,7 +188,8 @@ private:
   bool is_simple() const;
   bool is_group() const;
   caf::response_promise when_idle(std::function<void(promise)> act);
-  caf::response_promise with_child(const std::string& id,
+  template <class Key>
+  caf::response_promise with_child(const Key& key,
                                    std::function<void(child&, promise)> act);
   void add_and_start(child_spec spec, promise answer);
   void terminate(child& x, promise answer);
@@ -195,11 +201,13 @@ private:
 
   void start(child& x, occasion why);
   caf::expected<started> call_start(child& x, std::uint64_t token, bool beside);
+  caf::error mistake_in(const started& x) const;
   life& enlist(std::uint64_t token, life x);
   void became_ready(child& x, life& l);
   void took_over(child& x);
   void ignored(child& x);
   void start_failed(child& x, const caf::error& why);
+  caf::error report_failed_start(child& x, const caf::error& why);
   void replacement_failed(child& x, const caf::error& why);
   void give_up_start(std::uint64_t token, caf::error why);
   void give_up_next(child& x, const caf::error& why);
@@ -234,11 +242,12 @@ private:
   bool stops_are_done();
   void plan_finished();
   bool is_stopping() const;
+  caf::error refusal(std::string text) const;
+  caf::error not_ready() const;
   bool is_busy() const;
   bool will_be_stopped(const child& x) const;
 
-  // -- the tree (supervisor_tree.cpp)
-  // ------------------------------------------
+  // -- the tree (supervisor_tree.cpp) -----------------------------------------
 
   supervision_tree node_of(const child& x) const;
   supervision_tree node_of(const life& l) const;

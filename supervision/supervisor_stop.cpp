@@ -24,8 +24,7 @@ void supervisor_state::dismiss(std::uint64_t token, shutdown how) {
     return;
   l.end = pressure::asked;
   ask_to_stop(self_->address(), l.handle);
-  if (!how.waits_forever())
-    send_later(self_, how.limit(), stop_limit_atom_v, token);
+  send_later(self_, how.limit(), stop_limit_atom_v, token);
 }
 
 void supervisor_state::kill_life(std::uint64_t token, life& l) {
@@ -160,9 +159,9 @@ void supervisor_state::stopped(child& x) {
   for (auto& answer : stopping)
     answer.deliver(caf::unit);
   for (auto& answer : starting)
-    answer.deliver(make_error(is_stopping() ? supervision_errc::shutting_down
-                                            : supervision_errc::replaced,
-                              "child '" + id + "'"));
+    answer.deliver(is_stopping() ? refusal("child '" + id + "'")
+                                 : make_error(supervision_errc::replaced,
+                                              "child '" + id + "'"));
 }
 
 // -- the end of the supervisor ------------------------------------------------
@@ -180,24 +179,23 @@ void supervisor_state::stop_requested(const caf::actor_addr& source,
 void supervisor_state::stop_all(caf::error reason) {
   if (is_stopping())
     return;
-  auto refusal = make_error(supervision_errc::shutting_down, path_);
+  plan_ = plan{
+      .what = purpose::stop, .everything = true, .reason = std::move(reason)};
   std::vector<stoppable> living;
   for (auto& [number, x] : children_) {
     ++x.generation;
-    give_up_next(x, refusal);
+    give_up_next(x, refusal(path_));
     if (x.current != 0)
       living.push_back({number, x.dynamic});
     else
       x.state = child_state::stopped;
   }
-  plan_ = plan{.what = purpose::stop,
-               .everything = true,
-               .stops = stop_order(living, !is_group()),
-               .reason = std::move(reason)};
+  plan_->stops = stop_order(living, !is_group());
   for (auto& x : std::exchange(deferred_, {}))
-    x.answer.deliver(refusal);
-  if (spec_.stop_limit != infinite)
-    send_later(self_, spec_.stop_limit, stop_limit_atom_v, std::uint64_t{0});
+    x.answer.deliver(refusal(path_));
+  for (auto& answer : std::exchange(readiness_, {}))
+    answer.deliver(not_ready());
+  send_later(self_, spec_.stop_limit, stop_limit_atom_v, std::uint64_t{0});
   advance();
 }
 
@@ -208,14 +206,22 @@ void supervisor_state::finish_stop() {
                     failed ? severity::error : severity::info);
   explain(e, reason);
   publish(std::move(e));
-  for (auto& answer : std::exchange(readiness_, {}))
-    answer.deliver(reason);
-  self_->quit(reason);
+  // What is in the mailbox by now is served before the end, by `refusal`; what
+  // comes later is answered without it.
+  self_->say_last([ready = not_ready(), others = refusal(path_)](auto& asked) {
+    return begins_with<ready_atom>(asked) ? ready : others;
+  });
+  cast(caf::actor_cast<caf::actor>(self_), end_atom_v);
+}
+
+void supervisor_state::end() {
+  self_->quit(plan_->reason);
 }
 
 /// Tells those who wait that nothing will come any more: after a kill.
 supervisor_state::~supervisor_state() {
-  auto refusal = make_error(supervision_errc::shutting_down, path_);
+  auto refusal =
+      make_error(supervision_errc::shutting_down, path_ + " was killed");
   auto refuse = [&](promises& xs) {
     for (auto& x : xs)
       x.deliver(refusal);

@@ -12,46 +12,6 @@ auto delete_child = delete_child_atom_v;
 
 } // namespace
 
-TEST_CASE(
-    "each wrong specification has an error that says so, and nothing starts") {
-  world w;
-  auto wrong = [&](supervisor_spec spec, const char* text) {
-    auto result = start_supervisor(w.system, std::move(spec));
-    REQUIRE_FALSE(result);
-    CHECK(is(result.error(), supervision_errc::invalid_spec));
-    auto said = describe_reason(result.error());
-    INFO(said);
-    CHECK(said.find(text) != string::npos);
-  };
-  auto with = [&](auto change) {
-    auto child = w.worker("a");
-    change(child);
-    return supervisor_spec{.name = "root", .children = {child}};
-  };
-  wrong({.name = "root", .intensity = {.intensity = -1}}, "intensity");
-  wrong({.name = "root", .intensity = {.period = 0s}}, "period");
-  wrong({.name = ""}, "name");
-  wrong({.name = "root", .children = {w.worker("a"), w.worker("a")}}, "twice");
-  wrong({.name = "root", .strategy = strategy::simple_one_for_one}, "template");
-  wrong(with([](child_spec& x) { x.id = ""; }), "id");
-  wrong(with([](child_spec& x) { x.start = nullptr; }), "start function");
-  wrong(with([](child_spec& x) { x.stop = shutdown::after(-1s); }), "shutdown");
-  wrong(with([](child_spec& x) { x.significant = true; }), "significant");
-  wrong(with([](child_spec& x) {
-          x.significant = true;
-          x.restart = restart_type::transient;
-        }),
-        "auto_shutdown");
-  wrong(with([](child_spec& x) { x.start_limit = 0s; }), "start limit");
-  wrong(with([](child_spec& x) { x.retry = backoff{.factor = 0.5}; }),
-        "backoff");
-  wrong(with([](child_spec& x) {
-          x.intensity = restart_intensity{.intensity = -1};
-        }),
-        "intensity");
-  CHECK(w.starts.empty());
-}
-
 TEST_CASE("the defaults are those of OTP") {
   supervisor_spec spec;
   CHECK(spec.strategy == strategy::one_for_one);
@@ -81,6 +41,8 @@ TEST_CASE_FIXTURE(world, "a handle of nobody is not found") {
   supervise({.name = "root", .children = {worker("a")}});
   auto nobody = ask<caf::actor>(root, replace_child_atom_v, caf::actor{});
   CHECK(is(nobody.error(), supervision_errc::not_found));
+  auto text = describe_reason(nobody.error());
+  CHECK(text.find("null handle") != string::npos);
 }
 
 TEST_CASE_FIXTURE(world, "a known id is not started again") {
@@ -135,6 +97,43 @@ TEST_CASE_FIXTURE(world, "terminating keeps the spec and can be repeated") {
   CHECK(starts["a"] == 1);
   CHECK(is(ask<nothing>(root, terminate_child, string{"b"}).error(),
            supervision_errc::not_found));
+}
+
+TEST_CASE_FIXTURE(
+    world, "terminating by handle can be repeated, and ends no successor") {
+  auto a = worker("a");
+  a.retry = backoff{.minimum = 1s};
+  supervise({.name = "root", .intensity = {.intensity = 9}, .children = {a}});
+  auto first = handles["a"];
+  crash("a");
+  auto second = handles["a"];
+  auto old = ask<nothing>(root, terminate_child, first).error();
+  CHECK(is(old, supervision_errc::not_found));
+  auto who = "#" + std::to_string(first.id());
+  CHECK(describe_reason(old).find(who) != string::npos);
+  CHECK(alive("a"));
+  crash("a");
+  REQUIRE(child("a").state == child_state::backoff);
+  for (int i = 0; i < 2; ++i) { // cancels the retry, then does nothing
+    CHECK(ask<nothing>(root, terminate_child, second).ok());
+    CHECK(count() == child_counts{1, 0, 0, 1});
+  }
+  advance(1min);
+  CHECK(starts["a"] == 2);
+}
+
+TEST_CASE_FIXTURE(world, "restarted by hand a child has a fresh budget") {
+  auto a = worker("a");
+  a.intensity = restart_intensity{.intensity = 1, .period = 1h};
+  supervise({.name = "root", .children = {a}});
+  for (int i = 0; i < 2; ++i) {
+    crash("a");
+    CHECK(alive("a"));
+    crash("a");
+    CHECK(child("a").state == child_state::stopped);
+    CHECK(ask<caf::actor>(root, restart_child, string{"a"}).ok());
+    CHECK(child("a").restarts == 0);
+  }
 }
 
 TEST_CASE_FIXTURE(world, "terminating a temporary child removes its spec") {
@@ -236,8 +235,7 @@ TEST_CASE_FIXTURE(world, "a thousand children are counted") {
   CHECK_FALSE(ended);
 }
 
-// -- starts that take their time
-// ------------------------------------------------
+// -- starts that take their time ----------------------------------------------
 
 TEST_CASE_FIXTURE(world, "a start is answered when the child is ready") {
   supervise({.name = "root"});
@@ -296,11 +294,12 @@ TEST_CASE_FIXTURE(
   supervise({.name = "root"});
   auto answer = ask<caf::actor>(root, start_child, a);
   advance(1s);
-  make_ready("a");
-  CHECK_FALSE(answer.came());
-  advance(2s);
   CHECK(is(answer.error(), supervision_errc::start_failed));
+  make_ready("a");
+  CHECK(child("a").state == child_state::starting);
+  advance(2s);
   CHECK_FALSE(alive("a"));
+  CHECK(count().specs == 0);
 }
 
 TEST_CASE_FIXTURE(world, "a restarted child is running when it is ready") {
@@ -326,8 +325,7 @@ TEST_CASE_FIXTURE(world, "terminating a child that starts answers both") {
   CHECK(count().specs == 0);
 }
 
-// -- simple_one_for_one
-// ---------------------------------------------------------
+// -- simple_one_for_one -------------------------------------------------------
 
 TEST_CASE_FIXTURE(world, "children of a template are told apart by handle") {
   std::vector<string> said;

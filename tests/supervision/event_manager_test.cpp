@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <random>
+
 using namespace test;
 
 namespace {
@@ -74,8 +76,57 @@ TEST_CASE_FIXTURE(managed, "handlers are added, told, listed and deleted") {
 TEST_CASE_FIXTURE(managed, "a name is there once, and a handler must handle") {
   CHECK(add(recorder("a")).ok());
   CHECK(is(add(recorder("a")).error(), supervision_errc::already_present));
-  CHECK(is(add({.name = "b"}).error(), supervision_errc::invalid_spec));
+  auto neither = add({.name = "b"}).error();
+  CHECK(is(neither, supervision_errc::invalid_spec));
+  CHECK(describe_reason(neither).find("neither") != string::npos);
+  auto both = recorder("b");
+  both.receiver = manager;
+  auto why = add(both).error();
+  CHECK(is(why, supervision_errc::invalid_spec));
+  CHECK(describe_reason(why).find("both") != string::npos);
+  both.receiver = nullptr;
+  both.filter.at_least = severity(4);
+  CHECK(is(add(both).error(), supervision_errc::invalid_spec));
   CHECK(names() == list{"a"});
+}
+
+TEST_CASE_FIXTURE(managed, "no function observes nothing, and that is said") {
+  auto before = hub->which().size();
+  auto name = hub->observe({});
+  REQUIRE_FALSE(name);
+  CHECK(is(name.error(), supervision_errc::invalid_spec));
+  CHECK(hub->which().size() == before);
+  name = hub->observe([](const event&) {});
+  REQUIRE(name);
+  CHECK(hub->remove(*name));
+}
+
+TEST_CASE_FIXTURE(world, "an event manager without a hub does not start") {
+  auto spec = event_manager_child(nullptr);
+  supervise({.name = "root", .children = {spec}});
+  CHECK(is(end_reason, supervision_errc::start_failed));
+  CHECK(describe_reason(end_reason).find("no hub") != string::npos);
+  auto alone = system.spawn(event_manager, std::shared_ptr<event_hub>{});
+  caf::error why;
+  on_exit(alone, [&](const caf::error& x) { why = x; });
+  run();
+  CHECK(is(why, supervision_errc::invalid_spec));
+}
+
+TEST_CASE_FIXTURE(managed, "who has ended already is removed, with a report") {
+  auto dead = system.spawn([] {});
+  run();
+  auto a = recorder("a");
+  SUBCASE("as owner") {
+    a.owner = dead;
+  }
+  SUBCASE("as receiver") {
+    a.on_event = nullptr;
+    a.receiver = dead;
+  }
+  CHECK(add(a).ok());
+  CHECK(names().empty());
+  CHECK(named(event_name::handler_removed).size() == 1);
 }
 
 TEST_CASE_FIXTURE(managed, "a failed add installs nothing") {
@@ -444,6 +495,25 @@ TEST_CASE("an event is one JSON object on one line") {
   CHECK(x["details"]["d"] == 0.5);
   CHECK(x["details"]["inf"] == "inf");
   CHECK(x["details"]["broken"] == "{");
+}
+
+TEST_CASE("an event is valid JSON whatever bytes are in its texts") {
+  std::mt19937 random{1};
+  for (int i = 0; i < 2000; ++i) {
+    auto bytes = [&] {
+      string x;
+      for (auto n = random() % 8; n > 0; --n)
+        x += char(random() % 2 ? 0x80 + random() % 0x80 : random() % 0x80);
+      return x;
+    };
+    event e{.name = bytes(), .path = bytes(), .child = bytes()};
+    e.text = bytes();
+    e.reason = make_error(supervision_errc::not_found, bytes());
+    e.details[bytes()] = bytes();
+    e.set(bytes(), bytes());
+    e.set_json("json", '"' + bytes() + '"');
+    CHECK(nlohmann::json::accept(to_json(e))); // refuses what is not UTF-8
+  }
 }
 
 TEST_CASE_FIXTURE(world, "an event goes through the serializer unchanged") {

@@ -82,6 +82,15 @@ TEST_CASE("the delay grows by its factor up to its maximum") {
   CHECK(x.delay(4'000'000'000u, 0.1) == 1s);
 }
 
+TEST_CASE("a delay of nothing stays nothing, and one for ever is for ever") {
+  backoff none{.minimum = 0s, .maximum = 1s};
+  backoff for_ever{.minimum = infinite, .maximum = infinite, .jitter = 1};
+  for (auto attempt : {1u, 2u, 1000u, 2000u, 4'000'000'000u}) {
+    CHECK(none.delay(attempt, 0.9) == 0s);
+    CHECK(for_ever.delay(attempt, 0.9) == infinite);
+  }
+}
+
 TEST_CASE(
     "jitter spreads the delay in both directions, never above the maximum") {
   backoff x{.minimum = 100ms, .maximum = 1s, .factor = 2, .jitter = 0.5};

@@ -193,8 +193,7 @@ TEST_CASE_FIXTURE(world,
   CHECK(starts["a"] == 2);
 }
 
-// -- the initial start
-// ------------------------------------------------------------
+// -- the initial start --------------------------------------------------------
 
 TEST_CASE_FIXTURE(world, "each child is awaited before the next one starts") {
   supervise({.name = "root", .children = {slow_worker("a"), worker("b")}});
