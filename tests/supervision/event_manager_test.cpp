@@ -85,7 +85,7 @@ TEST_CASE_FIXTURE(managed, "a name is there once, and a handler must handle") {
   CHECK(is(why, supervision_errc::invalid_spec));
   CHECK(describe_reason(why).find("both") != string::npos);
   both.receiver = nullptr;
-  both.filter.at_least = severity(4);
+  both.filter.at_least = severity(int(severity::error) + 1);
   CHECK(is(add(both).error(), supervision_errc::invalid_spec));
   CHECK(names() == list{"a"});
 }

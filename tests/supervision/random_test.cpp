@@ -2,21 +2,16 @@
 // time, in any order. Whatever happens: every request is answered, no actor is
 // left, no restart exceeds the budget, and what a supervisor says about its
 // children is true.
-//
-// CHARMER_SEED=n runs the one sequence that failed, CHARMER_RUNS=n that many.
-#include "seeds.hpp"
-#include "world.hpp"
-
-#include <random>
+#include "game.hpp"
 
 using namespace test;
 
 namespace {
 
 /// What to do next, and to whom.
-class chaos : public world {
+class chaos : public game {
 public:
-  explicit chaos(std::uint64_t seed) : random_(seed) {}
+  using game::game;
 
   /// One life of a supervisor.
   void live() {
@@ -33,8 +28,6 @@ public:
   std::size_t acts = 0;
 
 private:
-  std::size_t below(std::size_t n) { return random_() % n; }
-  bool maybe(int percent) { return below(100) < std::size_t(percent); }
   string some_id() { return string(1, char('a' + below(6))); }
 
   child_spec some_child(const string& id) {
@@ -65,7 +58,7 @@ private:
                          .intensity = limit_,
                          .auto_shutdown = when_,
                          .kill_grace = 1s,
-                         .seed = random_()};
+                         .seed = some_seed()};
     for (auto id : {"a", "b", "c"})
       if (maybe(60)) {
         spec.children.push_back(some_child(id));
@@ -162,19 +155,6 @@ private:
     scheduler.run(maybe(50) ? 1000000 : below(6));
   }
 
-  caf::error some_reason() {
-    switch (below(4)) {
-      case 0:
-        return {};
-      case 1:
-        return caf::exit_reason::user_shutdown;
-      case 2:
-        return make_error(supervision_errc::planned_stop);
-      default:
-        return caf::sec::runtime_error;
-    }
-  }
-
   /// Restarts that the supervisor's budget paid for, in one period.
   void check_budget() {
     std::vector<std::int64_t> paid;
@@ -246,7 +226,6 @@ private:
     asked_by.clear();
   }
 
-  std::mt19937_64 random_;
   auto_shutdown when_ = auto_shutdown::never;
   restart_intensity limit_;
   bool inner_ = false;
