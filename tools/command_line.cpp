@@ -3,6 +3,7 @@
 #include "charmer/profiles/units.hpp"
 #include "charmer/tools/call_command.hpp"
 #include "charmer/tools/check_command.hpp"
+#include "charmer/tools/doctor_command.hpp"
 #include "charmer/tools/exit_status.hpp"
 #include "charmer/tools/map_command.hpp"
 
@@ -66,6 +67,21 @@ one worker of each pool, and lists its commands.)";
 constexpr auto examples_check = R"(examples:
   charmer check -c pools.json
   charmer check --adapter calculator:Calculator
+)";
+
+constexpr auto about_doctor = R"(Says what stands in the way, and what to do.
+
+For each pool: the interpreter, its version and its GIL, whether protobuf is
+there, whether the adapter can be imported, and what the pool's profile asks of
+the libraries that it has. Starts no worker and constructs no adapter.
+
+Each line is ok, advice, or TROUBLE: something must be done before the pool can
+work; "→" says what.)";
+
+constexpr auto examples_doctor = R"(examples:
+  charmer doctor -c pools.json
+  charmer doctor -c pools.json --json
+  charmer doctor --adapter model:Model --profile thread --python ./venv
 )";
 
 // As CLI11's own, but that a subcommand is listed by its first line, and that
@@ -273,6 +289,17 @@ CLI::App* add_check(CLI::App& to, check_arguments& x) {
   return app;
 }
 
+CLI::App* add_doctor(CLI::App& to, doctor_arguments& x) {
+  auto* app = to.add_subcommand("doctor", about_doctor);
+  add_pool_options(*app, x.pools, false);
+  app->add_flag("--json", x.as_json, "Print one JSON object");
+  add_duration(*app, "--limit", x.limit,
+               "How long an import of an adapter may take; 60s if\n"
+               "not said");
+  app->footer(examples_doctor + ('\n' + describe_exit_statuses()));
+  return app;
+}
+
 int parse_and_run(int argc, char** argv) {
   CLI::App app{about, "charmer"};
   app.set_version_flag("--version", "charmer " CHARMER_VERSION);
@@ -285,7 +312,9 @@ int parse_and_run(int argc, char** argv) {
   check_arguments check;
   auto* call_app = add_call(app, call);
   auto* map_app = add_map(app, map);
-  add_check(app, check);
+  auto* check_app = add_check(app, check);
+  doctor_arguments doctor;
+  add_doctor(app, doctor);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -296,7 +325,9 @@ int parse_and_run(int argc, char** argv) {
     return static_cast<int>(call_command(call));
   if (map_app->parsed())
     return static_cast<int>(map_command(map));
-  return static_cast<int>(check_command(check));
+  if (check_app->parsed())
+    return static_cast<int>(check_command(check));
+  return static_cast<int>(doctor_command(doctor));
 }
 
 } // namespace

@@ -59,7 +59,8 @@ exit_status status_of_signal(int number) {
 std::string describe_exit_statuses() {
   return R"(exit status:
   0    everything was done
-  1    a command failed (map: at least one item, whatever --on-error says)
+  1    a command failed (map: at least one item, whatever --on-error says;
+       doctor: something must be done)
   2    the command line is wrong
   65   the arguments, or a line of the input, are no JSON or too long
   69   no worker could be started, or none could be had for too long

@@ -12,7 +12,7 @@ namespace charmer::tools {
 
 enum class exit_status : int {
   ok = 0,
-  failed = 1,          ///< a command failed
+  failed = 1,          ///< a command failed; doctor: something must be done
   usage = 2,           ///< the command line is wrong
   bad_input = 65,      ///< the arguments or a line of the input are no JSON
   unavailable = 69,    ///< no worker could be started, or none for too long

@@ -71,4 +71,12 @@ struct check_arguments {
   pool_choice pools;
 };
 
+struct doctor_arguments {
+  pool_choice pools;
+  bool as_json = false;
+  /// How long one interpreter may take to say what it has, and again to import
+  /// the adapter.
+  timespan limit = std::chrono::seconds(60);
+};
+
 } // namespace charmer::tools

@@ -181,7 +181,7 @@ def test_a_wrong_command_line_is_told(charmer: Command, words: list) -> None:
     assert done.stderr and not done.stdout
 
 
-@pytest.mark.parametrize("words", [[], ["call"], ["map"], ["check"]])
+@pytest.mark.parametrize("words", [[], ["call"], ["map"], ["check"], ["doctor"]])
 def test_help_tells_the_exit_statuses(charmer: Command, words: list) -> None:
     done = charmer(*words, "--help")
     assert done.returncode == 0
