@@ -5,11 +5,12 @@ namespace charmer::detail {
 caf::duration response_limit(const caf::actor_system& sys,
                              const pool_handle& pool,
                              const call_options& options) {
-  constexpr timespan usual = std::chrono::seconds(60); // as request_timeout
+  // As request_timeout and stream_timeout.
+  auto usual = std::chrono::seconds(options.window == 0 ? 60 : 300);
   constexpr timespan travel = std::chrono::seconds(5);
   if (pool.actor().node() == sys.node() || options.timeout == infinite)
     return caf::duration{caf::infinite};
-  auto total = options.timeout == unsaid ? usual : options.timeout;
+  auto total = options.timeout == unsaid ? timespan{usual} : options.timeout;
   return caf::duration{
       std::chrono::duration_cast<std::chrono::milliseconds>(total + travel)};
 }

@@ -19,6 +19,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace charmer {
 
@@ -58,6 +59,10 @@ private:
 
 namespace detail {
 
+/// Of the function of the application that runs in this thread: the calls
+/// within which it was called.
+const std::vector<call_id>& enclosing_calls();
+
 /// A local door owes an outcome in bounded time; towards another node, which
 /// may fall silent, there is a limit of our own.
 caf::duration response_limit(const caf::actor_system& sys,
@@ -71,6 +76,9 @@ template <class Self>
 auto call(Self* self, const pool_handle& pool, std::string command,
           arguments args = {}, call_options options = {}) {
   options.id = call_id::next();
+  options.window = 0;
+  if (options.chain.empty())
+    options.chain = detail::enclosing_calls();
   auto id = options.id;
   auto limit = detail::response_limit(self->system(), pool, options);
   auto response =

@@ -63,6 +63,13 @@ struct submission {
   bool lease = false;
   /// The caller holds a worker under this name, and that one is to run it.
   request_key within;
+  /// It may take long, by its nature: nothing waits in a pipe behind it.
+  bool stream = false;
+  /// The requests, of this pool or others, that wait for its outcome.
+  std::vector<request_key> chain;
+
+  /// Whether it must not be sent to a worker ahead of its turn.
+  bool alone() const { return lease || stream || !chain.empty(); }
 };
 
 /// How a worker answered.

@@ -16,8 +16,9 @@ request_key key_of(const call_id& x) {
 
 void apply(const call_options& options, const pool_settings& settings,
            time_point now, core_type::submission& x) {
-  auto total =
-      options.timeout == unsaid ? settings.request_timeout : options.timeout;
+  x.stream = options.window != 0;
+  auto usual = x.stream ? settings.stream_timeout : settings.request_timeout;
+  auto total = options.timeout == unsaid ? usual : options.timeout;
   auto queued = options.queue_timeout == unsaid ? settings.queue_timeout
                                                 : options.queue_timeout;
   x.deadline = deadline_after(now, total);
@@ -26,6 +27,9 @@ void apply(const call_options& options, const pool_settings& settings,
     x.idempotent = options.idempotent == idempotence::yes;
   x.key = key_of(options.id);
   x.within = key_of(options.within);
+  x.chain.clear();
+  for (auto& outer : options.chain)
+    x.chain.push_back(key_of(outer));
   x.how = options.strategy;
   x.priority = static_cast<std::uint8_t>(options.priority);
 }
@@ -74,11 +78,14 @@ door::door(caf::actor_config& cfg, pool_context_ptr ctx)
 
 void door::enqueue(caf::mailbox_element_ptr what,
                    caf::execution_unit* context) {
+  auto& content = what->content();
   if (what->mid.is_response()) {
-    take_answer(*what, context);
+    if (content.match_elements<chunk>())
+      take_chunk(*what, context);
+    else
+      take_answer(*what, context);
     return;
   }
-  auto& content = what->content();
   if (content.match_elements<caf::exit_msg>()
       || content.match_elements<caf::down_msg>())
     return; // nobody ends a door
@@ -123,6 +130,15 @@ void door::take_answer(caf::mailbox_element& what,
   ctx_->carry_out(out, context, nullptr);
 }
 
+// Whoever lost the right to answer has lost that to send chunks, too.
+void door::take_chunk(caf::mailbox_element& what,
+                      caf::execution_unit* context) {
+  auto who = ctx_->core.part(what.mid.request_id().integer_value());
+  if (who && who->caller && who->id.is_request())
+    who->caller->enqueue(what.sender, who->id.response_id(),
+                         what.move_content_to_message(), context);
+}
+
 void door::take_request(caf::mailbox_element& what,
                         caf::execution_unit* context) {
   auto now = ctx_->now();
@@ -156,6 +172,8 @@ bool door::take_query(caf::mailbox_element& what,
     auto found = ctx_->core.cancel({id.origin, id.number}, ctx_->now(), out);
     ctx_->carry_out(out, context, nullptr);
     respond(what, caf::make_message(found), ctx_, context);
+  } else if (content.match_elements<credit_atom, call_id, std::uint32_t>()) {
+    take_credit(what, context);
   } else if (content.match_elements<cast_atom, call_options, caf::message>()) {
     take_cast(what, context);
   } else if (content.match_elements<broadcast_atom, call_options,
@@ -184,6 +202,18 @@ bool door::take_query(caf::mailbox_element& what,
     return false;
   }
   return true;
+}
+
+// A stream that has ended needs none.
+void door::take_credit(caf::mailbox_element& what,
+                       caf::execution_unit* context) {
+  auto& content = what.content();
+  auto at = ctx_->core.location(key_of(content.get_as<call_id>(1)));
+  if (at)
+    at->first->enqueue(nullptr, caf::message_id{0},
+                       caf::make_message(credit_atom_v, at->second,
+                                         content.get_as<std::uint32_t>(2)),
+                       context);
 }
 
 // Answers once the request is taken, or why it is not; what becomes of it later

@@ -25,8 +25,10 @@ public:
 
 private:
   void take_answer(caf::mailbox_element& what, caf::execution_unit* context);
+  void take_chunk(caf::mailbox_element& what, caf::execution_unit* context);
   void take_request(caf::mailbox_element& what, caf::execution_unit* context);
   bool take_query(caf::mailbox_element& what, caf::execution_unit* context);
+  void take_credit(caf::mailbox_element& what, caf::execution_unit* context);
   void take_cast(caf::mailbox_element& what, caf::execution_unit* context);
   void take_checkout(caf::mailbox_element& what, caf::execution_unit* context);
   std::uint64_t broadcast(const call_options& options,

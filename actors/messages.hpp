@@ -5,6 +5,8 @@
 //   invocation                     a request to a Python worker
 //   (call_options, message)        a request to a native worker, with options
 //   (cancel_atom, call_id)         the request is no longer wanted
+//   (credit_atom, call_id, uint32)
+//                                  a stream may send so many chunks more
 //   (cast_atom, call_options, message)
 //                               -> (), once the request is accepted; or why not
 //   (broadcast_atom, call_options, message)

@@ -47,11 +47,13 @@ bool has_collections(const pool_settings& x) {
 
 pool_context::pool_context(caf::actor_system& sys, pool_settings x,
                            std::shared_ptr<worker_profile> p,
-                           std::shared_ptr<event_hub> e, std::string where)
+                           std::shared_ptr<event_hub> e,
+                           std::shared_ptr<const function_registry> f,
+                           std::string where)
     : system(sys),
       settings(std::make_shared<const pool_settings>(std::move(x))),
       breaker(charmer::limits_of(settings->breaker)), profile(std::move(p)),
-      events(std::move(e)), path(std::move(where)),
+      events(std::move(e)), functions(std::move(f)), path(std::move(where)),
       core(limits_of(*settings), sys.clock().now()) {
   // nop
 }
@@ -167,6 +169,10 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
     case pool_errc::unsupported:
       f.text = "the pool has no queue (\"queue\": \"off\"), and this strategy "
                "needs one";
+      break;
+    case pool_errc::would_deadlock:
+      f.text = "every worker of the pool is kept by a command that waits for a "
+               "function of the application, and these wait for the pool";
       break;
     case pool_errc::poisoned:
       f.text = std::to_string(x.deaths)

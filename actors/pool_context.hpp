@@ -9,6 +9,7 @@
 // addresses of the parts, which have a lock each.
 #pragma once
 
+#include "charmer/actors/function_registry.hpp"
 #include "charmer/actors/messages.hpp"
 #include "charmer/actors/pool_core.hpp"
 #include "charmer/profiles/settings.hpp"
@@ -56,7 +57,9 @@ public:
 
   pool_context(caf::actor_system& sys, pool_settings settings,
                std::shared_ptr<worker_profile> profile,
-               std::shared_ptr<event_hub> events, std::string path);
+               std::shared_ptr<event_hub> events,
+               std::shared_ptr<const function_registry> functions,
+               std::string path);
 
   // -- constant ---------------------------------------------------------------
 
@@ -66,6 +69,8 @@ public:
   const breaker_limits breaker;
   const std::shared_ptr<worker_profile> profile;
   const std::shared_ptr<event_hub> events;
+  /// What commands can call.
+  const std::shared_ptr<const function_registry> functions;
   /// Of the pool's supervisor: "root/pool default".
   const std::string path;
 

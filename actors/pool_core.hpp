@@ -90,12 +90,28 @@ public:
                                 std::optional<nanoseconds> measured,
                                 time_point now, effects& out);
 
+  /// A worker gave a part of its answer, and more will follow. Returns as
+  /// `finish`; from now on the request is not tried again.
+  std::optional<request> part(std::uint64_t lease_id);
+
   /// A message with this lease reached a worker that is gone: it never began.
   void bounced(std::uint64_t lease_id, time_point now, effects& out);
 
   /// The message of an assignment with `confirm` is in the worker's mailbox, or
   /// has bounced.
   void sent(std::uint64_t lease_id, time_point now, effects& out);
+
+  // -- requests that run (pool_core_nesting.hpp) ------------------------------
+
+  /// What runs under this lease; nothing if it was claimed already.
+  std::optional<request> running(std::uint64_t lease_id) const;
+
+  /// What is left of its deadline; nanoseconds::max() if it has none.
+  nanoseconds time_left(std::uint64_t lease_id, time_point now) const;
+
+  /// The worker that runs a request, and under which lease.
+  std::optional<std::pair<worker, std::uint64_t>>
+  location(request_key key) const;
 
   // -- workers (pool_core_workers.hpp) ----------------------------------------
 
@@ -249,9 +265,9 @@ private:
   pool_errc refusal_of(const submission& x, time_point now) const;
   route choose(const submission& x, std::uint32_t kind, time_point now);
   route central(const submission& x, std::uint32_t kind, time_point now);
-  route to_seat(std::uint32_t seat, bool lease, std::uint32_t kind,
+  route to_seat(std::uint32_t seat, bool alone, std::uint32_t kind,
                 time_point now);
-  route to_incarnation(std::uint64_t incarnation, bool lease,
+  route to_incarnation(std::uint64_t incarnation, bool alone,
                        std::uint32_t kind, time_point now);
   bool fits(const submission& x, const route& to);
   pool_errc refuse(submission x, pool_errc code, effects& out);
@@ -260,6 +276,14 @@ private:
   void forget(std::uint32_t id, time_point now, effects& out);
   void promote(std::uint64_t key, time_point now, effects& out);
   pool_errc submit_errand(submission x, time_point now, effects& out);
+
+  // -- requests within requests
+  bool would_deadlock(const submission& x, const route& to) const;
+  bool waits_for(const record& r, const submission& x) const;
+  template <class F>
+  bool is_full_of(std::uint32_t at, F f) const;
+  void block_chain_of(std::uint32_t id);
+  void unblock_chain_of(std::uint32_t id);
 
   // -- lines
   index_list& line_of(place where, std::uint32_t line, const record& r);
@@ -278,8 +302,8 @@ private:
   movement worker_now(std::uint32_t at) const;
 
   // -- leases
-  std::uint32_t pick(std::uint32_t kind, bool lease, time_point now);
-  bool takes(std::uint32_t at, std::uint32_t kind, bool lease,
+  std::uint32_t pick(std::uint32_t kind, bool alone, time_point now);
+  bool takes(std::uint32_t at, std::uint32_t kind, bool alone,
              time_point now) const;
   void lease(std::uint32_t id, std::uint32_t at, time_point now, effects& out);
   void release(std::uint32_t id, time_point now, effects& out);
@@ -373,6 +397,7 @@ private:
 
 #include "charmer/actors/pool_core_choices.hpp"
 #include "charmer/actors/pool_core_leases.hpp"
+#include "charmer/actors/pool_core_nesting.hpp"
 #include "charmer/actors/pool_core_outcomes.hpp"
 #include "charmer/actors/pool_core_requests.hpp"
 #include "charmer/actors/pool_core_time.hpp"

@@ -10,13 +10,13 @@ namespace charmer {
 
 // An idle worker, or one to which a command of this kind may be sent ahead.
 template <class T>
-std::uint32_t pool_core<T>::pick(std::uint32_t kind, bool lease,
+std::uint32_t pool_core<T>::pick(std::uint32_t kind, bool alone,
                                  time_point now) {
   auto at = workers_.idle();
-  if (at != no_index || lease)
+  if (at != no_index || alone)
     return at;
   at = workers_.roomy();
-  if (at == no_index || takes(at, kind, lease, now))
+  if (at == no_index || takes(at, kind, alone, now))
     return at;
   if (workers_.stalled(workers_[at], now))
     workers_.skip(at);
@@ -24,7 +24,7 @@ std::uint32_t pool_core<T>::pick(std::uint32_t kind, bool lease,
 }
 
 template <class T>
-bool pool_core<T>::takes(std::uint32_t at, std::uint32_t kind, bool lease,
+bool pool_core<T>::takes(std::uint32_t at, std::uint32_t kind, bool alone,
                          time_point now) const {
   auto& w = workers_[at];
   if (w.state != worker_state::ready)
@@ -32,7 +32,7 @@ bool pool_core<T>::takes(std::uint32_t at, std::uint32_t kind, bool lease,
   if (w.occupied < w.capacity)
     return true;
   auto& estimate = commands_[kind].estimate;
-  return !lease && estimate.known()
+  return !alone && estimate.known()
          && workers_.has_room_for(w, estimate.value(), now);
 }
 
@@ -59,7 +59,7 @@ void pool_core<T>::lease(std::uint32_t id, std::uint32_t at, time_point now,
     out.grants.push_back({r.what, w.handle, w.name, w.incarnation, r.deadline});
   } else {
     auto& estimate = commands_[r.kind].estimate;
-    r.cost = estimate.known() ? estimate.value() : unknown_cost;
+    r.cost = estimate.known() && !r.alone ? estimate.value() : unknown_cost;
     out.assignments.push_back(
         {w.handle, requests_.lease_of(id), r.what, !w.proof});
   }
@@ -142,7 +142,7 @@ void pool_core<T>::feed(std::uint32_t at, time_point now, effects& out) {
     return;
   for (auto id = next_for(at); id != no_index; id = next_for(at)) {
     auto& r = requests_[id];
-    if (!takes(at, r.kind, r.role == purpose::lease, now))
+    if (!takes(at, r.kind, r.alone, now))
       return;
     dequeue(id);
     lease(id, at, now, out);

@@ -37,6 +37,16 @@ auto pool_core<T>::finish(std::uint64_t lease_id, verdict how,
 }
 
 template <class T>
+auto pool_core<T>::part(std::uint64_t lease_id) -> std::optional<request> {
+  std::lock_guard guard{mutex_};
+  auto id = requests_.find(lease_id);
+  if (id == no_index || requests_[id].state != stage::leased)
+    return std::nullopt;
+  requests_[id].streamed = true;
+  return requests_[id].what;
+}
+
+template <class T>
 void pool_core<T>::bounced(std::uint64_t lease_id, time_point now,
                            effects& out) {
   std::lock_guard guard{mutex_};
@@ -212,7 +222,7 @@ void pool_core<T>::bury(std::uint32_t id, time_point now, effects& out) {
   if (begun)
     ++r.deaths;
   auto again = r.idempotent.value_or(commands_[r.kind].idempotent)
-               && r.role == purpose::task;
+               && r.role == purpose::task && !r.streamed;
   if (r.state == stage::cancelling || !begun
       || (again && r.deaths < limits_.poison_after)) {
     let_go(id, begun ? &books::retried : &books::requeued, now, out);

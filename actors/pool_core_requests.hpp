@@ -28,6 +28,8 @@ pool_errc pool_core<T>::submit(submission x, time_point now, effects& out) {
   auto to = choose(x, kind, now);
   if (to.refusal == pool_errc::none && to.worker == no_index && !fits(x, to))
     to.refusal = pool_errc::queue_full;
+  if (to.refusal == pool_errc::none && would_deadlock(x, to))
+    to.refusal = pool_errc::would_deadlock;
   auto probe = false;
   if (to.refusal == pool_errc::none && limits_.breaker.enabled) {
     auto permit = breaker_.permit(now);
@@ -96,7 +98,7 @@ bool pool_core<T>::dispatch(std::size_t limit, time_point now, effects& out) {
     return false;
   for (auto id = head_of_queue(); id != no_index; id = head_of_queue()) {
     auto& r = requests_[id];
-    auto target = pick(r.kind, r.role == purpose::lease, now);
+    auto target = pick(r.kind, r.alone, now);
     if (target == no_index)
       return false;
     if (limit-- == 0)
@@ -131,21 +133,22 @@ auto pool_core<T>::choose(const submission& x, std::uint32_t kind,
         return {.worker = at};
       return {pool_errc::no_available_worker};
     case choice::best_worker:
-      return to_seat(seats_.best(), x.lease, kind, now);
+      return to_seat(seats_.best(), x.alone(), kind, now);
     case choice::next_worker:
-      return to_seat(seats_.next(), x.lease, kind, now);
+      return to_seat(seats_.next(), x.alone(), kind, now);
     case choice::random_worker:
-      return to_seat(seats_.random(), x.lease, kind, now);
+      return to_seat(seats_.random(), x.alone(), kind, now);
     case choice::hash_worker:
       if (!keys_.enter(x.how.value))
         return {.where = place::key};
       if (seats_.size() == 0)
         return route{};
-      return to_seat(jump_hash(x.how.value, seats_.size()), x.lease, kind, now);
+      return to_seat(jump_hash(x.how.value, seats_.size()), x.alone(), kind,
+                     now);
     case choice::custom_worker:
       return {.where = place::undecided};
     case choice::this_worker:
-      return to_incarnation(x.how.value, x.lease, kind, now);
+      return to_incarnation(x.how.value, x.alone(), kind, now);
     default:
       return central(x, kind, now);
   }
@@ -158,34 +161,34 @@ auto pool_core<T>::central(const submission& x, std::uint32_t kind,
     return {pool_errc::unsupported};
   auto priority = std::min<std::uint8_t>(x.priority, 2);
   if (!limits_.managed && head_of_queue() == no_index)
-    if (auto at = pick(kind, x.lease, now); at != no_index)
+    if (auto at = pick(kind, x.alone(), now); at != no_index)
       return {.worker = at};
   return {.line = priority};
 }
 
 // To the worker that sits there, or into the line before it.
 template <class T>
-auto pool_core<T>::to_seat(std::uint32_t seat, bool lease, std::uint32_t kind,
+auto pool_core<T>::to_seat(std::uint32_t seat, bool alone, std::uint32_t kind,
                            time_point now) -> route {
   if (seat == no_index) // nobody is ready
     return limits_.queue ? route{.line = 1}
                          : route{pool_errc::no_available_worker};
   auto& s = seats_[seat];
   if (s.line.empty() && s.orders.empty() && s.worker != no_index
-      && takes(s.worker, kind, lease, now))
+      && takes(s.worker, kind, alone, now))
     return {.worker = s.worker};
   return {.where = place::seat, .line = seat};
 }
 
 template <class T>
-auto pool_core<T>::to_incarnation(std::uint64_t incarnation, bool lease,
+auto pool_core<T>::to_incarnation(std::uint64_t incarnation, bool alone,
                                   std::uint32_t kind, time_point now) -> route {
   auto at = workers_.find(incarnation);
   if (at == no_index || workers_[at].state != worker_state::ready
       || workers_[at].seat == no_index)
     return {pool_errc::no_available_worker};
   auto seat = workers_[at].seat;
-  if (seats_[seat].orders.empty() && takes(at, kind, lease, now))
+  if (seats_[seat].orders.empty() && takes(at, kind, alone, now))
     return {.worker = at};
   return {.where = place::order, .line = seat};
 }
@@ -247,6 +250,8 @@ std::uint32_t pool_core<T>::admit(submission x, std::uint32_t kind,
   r.idempotent = x.idempotent;
   r.how = x.how;
   r.role = x.lease ? purpose::lease : purpose::task;
+  r.alone = x.alone();
+  r.chain = std::move(x.chain);
   r.priority = std::min<std::uint8_t>(x.priority, 2);
   r.since = now;
   auto [id, fresh] = requests_.admit(std::move(r));
@@ -322,6 +327,7 @@ void pool_core<T>::enqueue(std::uint32_t id, place where, std::uint32_t line,
   } else if (where == place::undecided) {
     out.wake = true;
   } else if (where == place::central) {
+    block_chain_of(id);
     out.administer = out.administer || overflow_wanted() != 0;
     if (limits_.managed) {
       note_request(true, id);
@@ -339,8 +345,11 @@ void pool_core<T>::dequeue(std::uint32_t id) {
   waiting_bytes_ -= r.bytes;
   if (r.where == place::seat)
     weigh(r.line);
-  if (r.where == place::central && limits_.managed)
-    note_request(false, id);
+  if (r.where == place::central) {
+    unblock_chain_of(id);
+    if (limits_.managed)
+      note_request(false, id);
+  }
   r.where = place::nowhere;
 }
 

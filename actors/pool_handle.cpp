@@ -30,6 +30,7 @@ bool is_question(const caf::mailbox_element& x) {
          || content.match_elements<resize_atom, std::uint32_t>()
          || content.match_elements<checkin_atom, call_id>()
          || content.match_elements<cancel_atom, call_id>()
+         || content.match_elements<credit_atom, call_id, std::uint32_t>()
          || content.match_elements<caf::exit_msg>()
          || content.match_elements<caf::down_msg>();
 }

@@ -24,6 +24,10 @@ public:
 
   std::vector<pool_context_ptr> all() const;
 
+  /// What the commands of these pools can call.
+  const std::shared_ptr<function_registry> functions =
+      std::make_shared<function_registry>();
+
 private:
   mutable std::mutex mutex_;
   std::map<std::string, std::weak_ptr<pool_context>> pools_;

@@ -167,7 +167,8 @@ plan_pool(caf::actor_system& sys, pool_settings settings,
   auto name = settings.name;
   auto path = (above.empty() ? "" : above + "/") + "pool " + name;
   auto ctx = std::make_shared<pool_context>(
-      sys, std::move(settings), std::move(*profile), std::move(events), path);
+      sys, std::move(settings), std::move(*profile), std::move(events),
+      pools.functions, path);
   if (!pools.enter(ctx))
     return make_error(pool_errc::already_started,
                       "a pool named \"" + name + "\" is running");

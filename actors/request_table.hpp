@@ -82,12 +82,16 @@ struct request_record {
   bool sent = false;         ///< is in its worker's mailbox
   bool probe = false;        ///< the breaker lets this one through, to see
   bool keyed = false;        ///< others of its key may wait behind it
+  bool alone = false;        ///< is never sent ahead, nor is one behind it
+  bool streamed = false;     ///< a part of its answer has been given away
   std::optional<bool> idempotent;
   worker_strategy how;
-  std::uint32_t line = 0;     ///< whose, where lines have an owner
-  std::uint32_t warnings = 0; ///< that it runs for long
-  time_point since;           ///< accepted
-  time_point running_since;   ///< as far as one can tell from outside
+  std::vector<request_key> chain; ///< who waits for it
+  std::uint32_t blocked_by = 0;   ///< requests in the queue that it waits for
+  std::uint32_t line = 0;         ///< whose, where lines have an owner
+  std::uint32_t warnings = 0;     ///< that it runs for long
+  time_point since;               ///< accepted
+  time_point running_since;       ///< as far as one can tell from outside
   // neighbours in the queue or among its worker's leases
   std::uint32_t next = no_index;
   std::uint32_t prev = no_index;
@@ -179,6 +183,7 @@ public:
     detach(id);
     auto& r = records_[id];
     r.what = Request{};
+    r.chain.clear();
     r.state = stage::free;
     r.where = place::nowhere;
     r.worker = no_index;

@@ -241,6 +241,7 @@ caf::error runtime::stop(timespan limit) {
     ctx->close();
     st.pools->leave(ctx->settings->name);
   }
+  st.pools->functions->clear();
   // Observers end with what they observe, whoever still holds the hub.
   for (auto& x : st.events->which())
     st.events->remove(x.name);

@@ -18,6 +18,7 @@
 #pragma once
 
 #include "charmer/actors/callbacks.hpp"
+#include "charmer/actors/host_functions.hpp"
 #include "charmer/actors/messages.hpp"
 #include "charmer/actors/pool_handle.hpp"
 #include "charmer/profiles/native_profile.hpp"
@@ -107,6 +108,18 @@ public:
   /// @returns no_available_worker while none is ready
   caf::expected<std::vector<command_info>>
   commands(const std::string& name = "default") const;
+
+  // -- what commands can call (host_functions.hpp) ----------------------------
+
+  /// Makes a function callable by name for the commands of all pools, in place
+  /// of an earlier one of that name.
+  void register_function(const std::string& name, host_function f);
+
+  /// The same for an actor: gets a host_call, answers with a payload or error.
+  void register_actor(const std::string& name, caf::actor who);
+
+  /// False: there is none of that name. What was called goes on.
+  bool unregister(const std::string& name);
 
   // -- events -----------------------------------------------------------------
 

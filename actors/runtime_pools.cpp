@@ -50,6 +50,20 @@ runtime::debug_information(const std::string& name) const {
       .dump();
 }
 
+// -- what commands can call ---------------------------------------------------
+
+void runtime::register_function(const std::string& name, host_function f) {
+  state_->pools->functions->add(name, std::move(f));
+}
+
+void runtime::register_actor(const std::string& name, caf::actor who) {
+  state_->pools->functions->add(name, std::move(who));
+}
+
+bool runtime::unregister(const std::string& name) {
+  return state_->pools->functions->remove(name);
+}
+
 // -- changes ------------------------------------------------------------------
 
 caf::expected<resized> runtime::resize(const std::string& name,

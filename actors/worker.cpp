@@ -90,6 +90,25 @@ public:
                  "a worker that was left behind has ended");
   }
 
+  timespan time_left(std::uint64_t lease) override {
+    return ctx_->core.time_left(lease, ctx_->now());
+  }
+
+  void ask(host_question what) override {
+    host_call call{.function = std::move(what.function),
+                   .arguments = std::move(what.arguments)};
+    auto request = ctx_->core.running(what.lease);
+    if (request && request->content.match_elements<invocation>()) {
+      auto& options = request->content.get_as<invocation>(0).options;
+      call.time_left = time_left(what.lease);
+      call.correlation = options.correlation;
+      call.chain = options.chain;
+      call.chain.push_back(options.id);
+    }
+    ctx_->functions->ask(ctx_->system, std::move(call),
+                         {std::move(what.asker), what.number});
+  }
+
   void tell(event what) override {
     what.path = path_;
     what.child = id_;

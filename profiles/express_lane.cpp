@@ -11,10 +11,21 @@
 
 namespace charmer {
 
-wire::call_parts parts_of(const invocation& x, std::uint64_t lease) {
-  auto limit = std::max(x.options.timeout, timespan{0}).count();
-  return {lease, x.command, x.arguments, static_cast<std::uint64_t>(limit),
-          x.options.correlation};
+wire::call_parts parts_of(const invocation& x, std::uint64_t lease,
+                          timespan time_left) {
+  auto limit = time_left == infinite ? 0 : std::max(time_left.count(), 1l);
+  return {lease,
+          x.command,
+          x.arguments,
+          static_cast<std::uint64_t>(limit),
+          x.options.correlation,
+          x.options.window};
+}
+
+open_request request_of(const invocation& x, caf::message_id id,
+                        caf::strong_actor_ptr sender) {
+  return {std::move(sender), id.response_id(), x.command, x.options.id,
+          x.options.window};
 }
 
 // -- the requests
@@ -40,6 +51,32 @@ bool express_lane::contains(std::uint64_t lease) const {
   return requests_.count(lease) != 0;
 }
 
+bool express_lane::empty() const {
+  std::lock_guard guard{mutex_};
+  return requests_.empty();
+}
+
+std::optional<chunk_receiver> express_lane::count(std::uint64_t lease,
+                                                  std::uint64_t number) {
+  std::lock_guard guard{mutex_};
+  auto i = requests_.find(lease);
+  if (i == requests_.end())
+    return std::nullopt;
+  auto& x = i->second;
+  auto expected = number == x.chunks && x.chunks < x.granted;
+  ++x.chunks;
+  return chunk_receiver{x.sender, x.answer, x.id, expected};
+}
+
+bool express_lane::grant(std::uint64_t lease, std::uint32_t chunks) {
+  std::lock_guard guard{mutex_};
+  auto i = requests_.find(lease);
+  if (i == requests_.end() || i->second.granted == 0)
+    return false;
+  i->second.granted += chunks;
+  return true;
+}
+
 std::string express_lane::command_of(std::uint64_t lease) const {
   std::lock_guard guard{mutex_};
   auto i = requests_.find(lease);
@@ -49,9 +86,11 @@ std::string express_lane::command_of(std::uint64_t lease) const {
 // -- the worker's actor
 // -----------------------------------------------------------
 
-void express_lane::open(int fd, std::uint64_t max_frame_bytes) {
+void express_lane::open(int fd, std::uint64_t max_frame_bytes,
+                        clock time_left) {
   wire::unique_fd copy{::fcntl(fd, F_DUPFD_CLOEXEC, 0)};
   std::lock_guard guard{mutex_};
+  time_left_ = std::move(time_left);
   pipe_ = std::move(copy);
   max_frame_ = max_frame_bytes;
 }
@@ -59,6 +98,7 @@ void express_lane::open(int fd, std::uint64_t max_frame_bytes) {
 void express_lane::close() {
   std::lock_guard guard{mutex_};
   pipe_.reset();
+  time_left_ = {};
 }
 
 void express_lane::occupy() {
@@ -76,10 +116,13 @@ void express_lane::vacate() {
 
 bool express_lane::send(const invocation& x, caf::message_id id,
                         const caf::strong_actor_ptr& sender) {
-  auto lease = id.request_id().integer_value();
-  auto parts = parts_of(x, lease);
   if (x.arguments.data.size() >= PIPE_BUF)
     return false;
+  auto time_left = usable();
+  if (!time_left)
+    return false;
+  auto lease = id.request_id().integer_value();
+  auto parts = parts_of(x, lease, time_left(lease));
   std::vector<char> frame;
   frame.reserve(256);
   wire::append_call_head(frame, parts);
@@ -90,13 +133,17 @@ bool express_lane::send(const invocation& x, caf::message_id id,
   if (!pipe_ || occupied_ || !requests_.empty() || frame.size() > max_frame_)
     return false;
   // Before it is written: the answer may come before write returns.
-  auto [i, fresh] = requests_.emplace(
-      lease, open_request{sender, id.response_id(), x.command});
+  auto [i, fresh] = requests_.emplace(lease, request_of(x, id, sender));
   auto n = ::write(pipe_.get(), frame.data(), frame.size());
   if (n == static_cast<ssize_t>(frame.size()))
     return true;
   requests_.erase(i); // full or broken: the actor finds out
   return false;
+}
+
+express_lane::clock express_lane::usable() const {
+  std::lock_guard guard{mutex_};
+  return pipe_ && !occupied_ && requests_.empty() ? time_left_ : clock{};
 }
 
 // -- the front

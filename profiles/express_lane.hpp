@@ -19,6 +19,7 @@
 #include "charmer/wire/unique_fd.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -32,6 +33,20 @@ struct open_request {
   caf::strong_actor_ptr sender;
   caf::message_id answer;
   std::string command;
+  call_id id;
+
+  // -- of a stream ------------------------------------------------------------
+
+  std::uint64_t granted = 0; ///< chunks that the worker may send; 0: no stream
+  std::uint64_t chunks = 0;  ///< that it has sent
+};
+
+/// Where a chunk goes.
+struct chunk_receiver {
+  caf::strong_actor_ptr sender;
+  caf::message_id answer;
+  call_id stream;
+  bool expected = true; ///< it is the next one, and there was credit for it
 };
 
 class express_lane {
@@ -45,14 +60,27 @@ public:
 
   bool contains(std::uint64_t lease) const;
 
+  /// Whether none lies with the worker.
+  bool empty() const;
+
+  /// Counts a chunk of a stream. Nothing: there is no such request.
+  std::optional<chunk_receiver> count(std::uint64_t lease,
+                                      std::uint64_t number);
+
+  /// A stream may send so many chunks more. False: there is no such stream.
+  bool grant(std::uint64_t lease, std::uint32_t chunks);
+
   /// Empty if there is no such request.
   std::string command_of(std::uint64_t lease) const;
 
   // -- the worker's actor -----------------------------------------------------
 
+  /// What is left of the time that a request has.
+  using clock = std::function<timespan(std::uint64_t lease)>;
+
   /// Lets senders write frames of up to `max_frame_bytes` to a copy of `fd`;
   /// without one they cannot.
-  void open(int fd, std::uint64_t max_frame_bytes);
+  void open(int fd, std::uint64_t max_frame_bytes, clock time_left);
 
   /// Nobody writes any more, and the copy is closed.
   void close();
@@ -70,15 +98,24 @@ public:
             const caf::strong_actor_ptr& sender);
 
 private:
+  /// Empty if nobody may write now, so that no frame is laid out in vain.
+  clock usable() const;
+
   mutable std::mutex mutex_;
   wire::unique_fd pipe_;
   std::uint64_t max_frame_ = 0;
+  clock time_left_;
   bool occupied_ = false;
   std::unordered_map<std::uint64_t, open_request> requests_;
 };
 
 /// A request as a frame says it.
-wire::call_parts parts_of(const invocation& x, std::uint64_t lease);
+wire::call_parts parts_of(const invocation& x, std::uint64_t lease,
+                          timespan time_left);
+
+/// What is remembered of it.
+open_request request_of(const invocation& x, caf::message_id id,
+                        caf::strong_actor_ptr sender);
 
 /// What a pool sends requests to: an address without a mailbox, in front of the
 /// worker's actor.

@@ -16,6 +16,14 @@ std::uint64_t random_origin() {
   return any(source);
 }
 
+nlohmann::json parse(const payload& x, const char* what) {
+  if (x.is == payload::kind::json)
+    return nlohmann::json::parse(x.data);
+  auto kind = x.is == payload::kind::raw ? std::string{"raw bytes"}
+                                         : "a message of type " + x.type;
+  throw std::invalid_argument(what + (" is no JSON but " + kind));
+}
+
 } // namespace
 
 call_id call_id::next() {
@@ -25,12 +33,16 @@ call_id call_id::next() {
 }
 
 nlohmann::json reply::json() const {
-  if (value.is != payload::kind::json)
-    throw std::invalid_argument("this reply is no JSON but "
-                                + (value.is == payload::kind::raw
-                                       ? std::string{"raw bytes"}
-                                       : "a message of type " + value.type));
-  return nlohmann::json::parse(value.data);
+  return parse(value, "this reply");
+}
+
+nlohmann::json chunk::json() const {
+  return parse(value, "this chunk");
+}
+
+nlohmann::json host_call::json() const {
+  return arguments.data.empty() ? nlohmann::json{}
+                                : parse(arguments, "what was sent");
 }
 
 } // namespace charmer

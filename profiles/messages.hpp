@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -63,13 +64,19 @@ struct call_options {
   call_id id;
   /// Set by charmer::lease; the worker that its holder holds is to run it.
   call_id within;
+  /// Of a stream: chunks that may be on their way to its consumer at once. Set
+  /// by charmer::stream, 16 if it is 0. 0: no stream is wanted.
+  std::uint32_t window = 0;
+  /// The calls within which this one is made, by functions of the application
+  /// that their commands called; the outermost first. Set by charmer::call.
+  std::vector<call_id> chain;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, call_options& x) {
   return f(caf::meta::type_name("charmer::call_options"), x.timeout,
            x.queue_timeout, x.strategy, x.priority, x.idempotent, x.correlation,
-           x.session, x.id, x.within);
+           x.session, x.id, x.within, x.window, x.chain);
 }
 
 /// A request to a Python worker.
@@ -104,6 +111,69 @@ typename Inspector::result_type inspect(Inspector& f, reply& x) {
   return f(caf::meta::type_name("charmer::reply"), x.value, x.elapsed);
 }
 
+/// One value of a stream.
+struct chunk {
+  call_id stream;
+  std::uint64_t number = 0; ///< 0, 1, 2, …
+  payload value;
+
+  /// As those of `reply`.
+  nlohmann::json json() const;
+  const std::string& text() const noexcept { return value.data; }
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, chunk& x) {
+  return f(caf::meta::type_name("charmer::chunk"), x.stream, x.number, x.value);
+}
+
+/// Nothing more comes: the last chunk was the one before.
+struct stream_end {
+  call_id stream;
+  std::uint64_t chunks = 0;
+  /// The command alone, waiting for its consumer included.
+  timespan elapsed{0};
+  /// Its consumer wanted no more; there may have been more.
+  bool stopped = false;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, stream_end& x) {
+  return f(caf::meta::type_name("charmer::stream_end"), x.stream, x.chunks,
+           x.elapsed, x.stopped);
+}
+
+/// How a stream to a consumer actor failed; nothing more comes.
+struct stream_failure {
+  call_id stream;
+  caf::error why;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, stream_failure& x) {
+  return f(caf::meta::type_name("charmer::stream_failure"), x.stream, x.why);
+}
+
+/// A command calls a function of the application (charmer.host.call).
+struct host_call {
+  std::string function;
+  payload arguments;
+  /// What is left of the calling command's deadline.
+  timespan time_left = infinite;
+  std::string correlation;
+  /// The calls within which it is made; the last one is the caller's own.
+  std::vector<call_id> chain;
+
+  /// The arguments, as those of `reply`; null if there are none.
+  nlohmann::json json() const;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, host_call& x) {
+  return f(caf::meta::type_name("charmer::host_call"), x.function, x.arguments,
+           x.time_left, x.correlation, x.chain);
+}
+
 } // namespace charmer
 
 CAF_BEGIN_TYPE_ID_BLOCK(charmer_profiles, caf::first_custom_type_id + 2100)
@@ -116,9 +186,18 @@ CAF_ADD_TYPE_ID(charmer_profiles, (charmer::call_id))
 CAF_ADD_TYPE_ID(charmer_profiles, (charmer::call_options))
 CAF_ADD_TYPE_ID(charmer_profiles, (charmer::invocation))
 CAF_ADD_TYPE_ID(charmer_profiles, (charmer::reply))
+CAF_ADD_TYPE_ID(charmer_profiles, (charmer::chunk))
+CAF_ADD_TYPE_ID(charmer_profiles, (charmer::stream_end))
+CAF_ADD_TYPE_ID(charmer_profiles, (charmer::stream_failure))
+CAF_ADD_TYPE_ID(charmer_profiles, (charmer::host_call))
 
 // pool to worker: the request with this lease is no longer wanted
 CAF_ADD_ATOM(charmer_profiles, charmer, cancel_atom, "ch.cancel")
+// caller to pool, with the stream's call_id, and pool to worker, with its
+// lease: so many chunks more may be sent
+CAF_ADD_ATOM(charmer_profiles, charmer, credit_atom, "ch.credit")
+// application to worker: the answer to a host call
+CAF_ADD_ATOM(charmer_profiles, charmer, answer_atom, "ch.answer")
 // pool to worker: end at once, you are being replaced (a planned stop)
 CAF_ADD_ATOM(charmer_profiles, charmer, expel_atom, "ch.expel")
 

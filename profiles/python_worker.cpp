@@ -36,6 +36,15 @@ caf::behavior python_worker::run(std::shared_ptr<worker_session> session) {
         return {};
       },
       [this](cancel_atom, std::uint64_t lease) { cancel(lease); },
+      [this](credit_atom, std::uint64_t lease, std::uint32_t chunks) {
+        credit(lease, chunks);
+      },
+      [this](answer_atom, std::uint64_t number, payload& value) {
+        answered(number, std::move(value));
+      },
+      [this](answer_atom, std::uint64_t number, const caf::error& why) {
+        refused(number, why);
+      },
       [this](expel_atom) { expel(); },
       [this](worker_tick what) { tick(what); },
       [this](const caf::io::new_data_msg& x) { received(x); },
@@ -48,9 +57,9 @@ void python_worker::call(const invocation& x) {
   auto id = self_->current_message_id();
   if (!id.is_request())
     return;
-  open_request who{self_->current_sender(), id.response_id(), x.command};
+  auto who = request_of(x, id, self_->current_sender());
   auto lease = id.request_id().integer_value();
-  auto parts = parts_of(x, lease);
+  auto parts = parts_of(x, lease, session_->host().time_left(lease));
   auto size = wire::call_size(parts);
   if (size > session_->settings().max_frame_bytes) {
     auto what = session_->blank_failure();
@@ -62,9 +71,9 @@ void python_worker::call(const invocation& x) {
                     make_error(pool_errc::frame_too_large, std::move(what))));
     return;
   }
+  if (!input_ || draining_)
+    return; // it is ending; the pool will be told that this never began
   lane_->add(lease, std::move(who));
-  if (!input_)
-    return; // it is dying; the pool will be told that this never began
   wire::append_call_head(out(), parts);
   auto& body = x.arguments.data;
   if (body.size() < wire::outbox::large_body) {
@@ -79,9 +88,11 @@ void python_worker::call(const invocation& x) {
 }
 
 void python_worker::cancel(std::uint64_t lease) {
-  if (child_ == nullptr || !lane_->contains(lease))
+  if (child_ == nullptr)
     return;
-  child_->page->cancel(lease);
+  child_->page->cancel(lease); // the request itself may be on its way yet
+  if (!lane_->contains(lease))
+    return;
   wire::Frame frame;
   frame.mutable_cancel()->set_id(lease);
   send_frame(frame);
@@ -156,11 +167,14 @@ void python_worker::answer(const open_request& to, caf::message content) {
                        self_->context());
 }
 
-void python_worker::settle(std::uint64_t lease, caf::message content) {
-  if (auto who = lane_->take(lease))
+void python_worker::settle(const std::optional<open_request>& who,
+                           caf::message content) {
+  if (who)
     answer(*who, std::move(content));
   else
     ++stale_;
+  if (draining_)
+    flush_soon();
 }
 
 } // namespace charmer

@@ -8,6 +8,11 @@
 //
 // Messages:
 //   invocation, as a request       → reply, or a pool_errc
+//   invocation with a window       → chunks, then stream_end, or a pool_errc;
+//                                  all of them under the request's id
+//   (credit_atom, lease, uint32)   so many chunks more may be sent
+//   (answer_atom, number, payload or error)
+//                                  the answer to a question of a command
 //   (cancel_atom, uint64 lease)    the request is no longer wanted
 //   (expel_atom)                   ends at once; a planned stop
 //   exit_msg                       drains, then ends within worker_shutdown
@@ -33,10 +38,12 @@
 #include "charmer/wire/pipe_scribe.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 namespace charmer {
@@ -69,6 +76,7 @@ private:
 
   void call(const invocation& x);
   void cancel(std::uint64_t lease);
+  void credit(std::uint64_t lease, std::uint32_t chunks);
   void expel();
   void stop(caf::error reason);
   void tick(worker_tick what);
@@ -91,6 +99,16 @@ private:
   void tell_line(const std::string& line);
   void tell_through(wire::flood_gate& gate, event x);
 
+  // -- streams and questions --------------------------------------------------
+
+  void chunked(wire::Chunk& x);
+  void ended(wire::End& x);
+  void asked(wire::HostCall& x);
+  void ask(host_question x);
+  void answered(std::uint64_t number, payload value);
+  void refused(std::uint64_t number, const caf::error& why);
+  void reply_to(std::uint64_t number, wire::Frame& frame);
+
   // -- writing ----------------------------------------------------------------
 
   std::vector<char>& out();
@@ -101,7 +119,7 @@ private:
   // -- answering --------------------------------------------------------------
 
   void answer(const open_request& to, caf::message content);
-  void settle(std::uint64_t lease, caf::message content);
+  void settle(const std::optional<open_request>& who, caf::message content);
 
   // -- ending -----------------------------------------------------------------
 
@@ -133,9 +151,12 @@ private:
   wire::flood_gate record_gate_{1000};
   std::uint64_t stale_ = 0;
 
+  std::unordered_set<std::uint64_t> questions_; // that the host answers now
+  std::deque<host_question> waiting_questions_;
+
   bool ready_ = false;
   bool flushing_ = false;    // a flush tick is on its way
-  bool close_input_ = false; // when everything is written
+  bool draining_ = false;    // close stdin when nothing is left
   bool pipe_closed_ = false; // stdin or stdout, by the worker
   bool expelled_ = false;
   std::optional<caf::error> stop_reason_;

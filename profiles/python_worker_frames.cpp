@@ -33,6 +33,15 @@ bool python_worker::handle(std::string_view bytes) {
     case wire::Frame::kFailure:
       failed(*frame_.mutable_failure());
       break;
+    case wire::Frame::kChunk:
+      chunked(*frame_.mutable_chunk());
+      break;
+    case wire::Frame::kEnd:
+      ended(*frame_.mutable_end());
+      break;
+    case wire::Frame::kHostCall:
+      asked(*frame_.mutable_host_call());
+      break;
     case wire::Frame::kReady:
       greeted(*frame_.mutable_ready());
       break;
@@ -49,9 +58,14 @@ bool python_worker::handle(std::string_view bytes) {
 }
 
 void python_worker::finished(wire::Result& x) {
-  settle(x.id(), caf::make_message(reply{
-                     wire::take(*x.mutable_value()),
-                     timespan{static_cast<std::int64_t>(x.elapsed_ns())}}));
+  auto who = lane_->take(x.id());
+  if (who && who->granted != 0)
+    condemn(pool_errc::protocol_error,
+            "the worker answered a stream with a result");
+  else
+    settle(who, caf::make_message(reply{
+                    wire::take(*x.mutable_value()),
+                    timespan{static_cast<std::int64_t>(x.elapsed_ns())}}));
 }
 
 void python_worker::failed(wire::Failure& x) {
@@ -64,7 +78,7 @@ void python_worker::failed(wire::Failure& x) {
   what.begun = x.kind() != wire::Failure::UNKNOWN_COMMAND
                && x.kind() != wire::Failure::BAD_ARGUMENTS;
   describe(what, x.exception());
-  settle(x.id(),
+  settle(lane_->take(x.id()),
          caf::make_message(make_error(code_of(x.kind()), std::move(what))));
 }
 
@@ -125,11 +139,12 @@ void python_worker::flush() {
   }
   if (!input_ || input_->busy())
     return;
-  if (close_input_) {
+  if (!draining_) {
+    lane_->vacate();
+  } else if (lane_->empty()) {
+    // Until then commands may need credit, and answers to their questions.
     input_->drop();
     input_ = nullptr;
-  } else {
-    lane_->vacate();
   }
 }
 

@@ -85,7 +85,10 @@ void python_worker::greeted(wire::Ready& x) {
   }
   ready_ = true;
   if (input_)
-    lane_->open(input_->fd(), session_->settings().max_frame_bytes);
+    lane_->open(input_->fd(), session_->settings().max_frame_bytes,
+                [session = session_](std::uint64_t lease) {
+                  return session->host().time_left(lease);
+                });
   auto info = info_from(x);
   info.handle = make_worker_front(caf::actor{self_}, lane_);
   info.pid = child_->pid();
@@ -127,7 +130,7 @@ void python_worker::stop(caf::error reason) {
     wire::Frame frame;
     frame.mutable_drain();
     send_frame(frame);
-    close_input_ = true;
+    draining_ = true;
     auto limit = session_->settings().worker_shutdown;
     if (limit != infinite) {
       send_later(self_, limit / 2, worker_tick::terminate_limit);

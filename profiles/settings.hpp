@@ -139,6 +139,8 @@ struct pool_settings {
   timespan queue_timeout = std::chrono::seconds(5);
   /// How long a request may take in all, if its caller does not say.
   timespan request_timeout = std::chrono::seconds(60);
+  /// The same for a stream, from its request to its end.
+  timespan stream_timeout = std::chrono::seconds(300);
   /// After the deadline: how long a command may take to notice that it was
   /// cancelled before its worker is replaced.
   timespan cancel_grace = std::chrono::milliseconds(500);

@@ -261,6 +261,7 @@ void each_field(Struct& x, Visitor&& f) {
   f("max_queue_bytes", x.max_queue_bytes, bytes{0, 1ull << 50});
   f("queue_timeout", x.queue_timeout, duration{0s, infinite});
   f("request_timeout", x.request_timeout, duration{a_moment, infinite});
+  f("stream_timeout", x.stream_timeout, duration{a_moment, infinite});
   f("cancel_grace", x.cancel_grace, duration{0s, 24h});
   f("overrun_warning", x.overrun_warning, duration{a_moment, infinite});
   f("max_overrun_warnings", x.max_overrun_warnings, whole{0, many});

@@ -105,6 +105,22 @@ void describe(failure& to, const wire::Exception& x) {
   to.traceback = whole_traceback(x);
 }
 
+wire::Exception exception_from(const caf::error& x) {
+  auto what = failure_of(x);
+  auto code = code_of(x);
+  wire::Exception result;
+  result.set_type(!what.type.empty() ? what.type
+                  : code             ? to_string(*code)
+                                     : "error");
+  // Texts of exceptions begin with their type, which Python prints, too.
+  auto prefix = what.type + ": ";
+  result.set_text(!what.type.empty() && what.text.rfind(prefix, 0) == 0
+                      ? what.text.substr(prefix.size())
+                      : what.text);
+  result.set_traceback(what.traceback);
+  return result;
+}
+
 event event_from(wire::Log& x) {
   event e{.name = "charmer.worker.log", .level = severity_of(x.level())};
   e.text = std::move(*x.mutable_text());

@@ -26,6 +26,9 @@ pool_errc code_of(wire::Failure::Kind kind);
 /// Fills in type, text and traceback, causes included.
 void describe(failure& to, const wire::Exception& x);
 
+/// An error of the application, as the exception that Python raises.
+wire::Exception exception_from(const caf::error& x);
+
 /// A record of Python's logging as an event.
 event event_from(wire::Log& x);
 

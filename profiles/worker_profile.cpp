@@ -91,6 +91,18 @@ std::string to_json(const worker_metadata& x) {
   return result.dump();
 }
 
+// -- what a host need not have ------------------------------------------------
+
+timespan worker_host::time_left(std::uint64_t) {
+  return infinite;
+}
+
+void worker_host::ask(host_question what) {
+  cast(what.asker, answer_atom_v, what.number,
+       make_error(pool_errc::unsupported,
+                  "this worker has no application to call"));
+}
+
 // -- by name ------------------------------------------------------------------
 
 caf::expected<std::shared_ptr<worker_profile>>

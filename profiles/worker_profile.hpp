@@ -118,6 +118,16 @@ struct worker_death {
   bool planned = false;
 };
 
+/// A command calls a function of the application.
+struct host_question {
+  std::uint64_t number = 0; ///< the worker's, for the answer
+  std::uint64_t lease = 0;  ///< of the request that asks; 0: none does
+  std::string function;
+  payload arguments;
+  /// Gets (answer_atom, number, payload) or (answer_atom, number, error).
+  caf::actor asker;
+};
+
 /// The pool, as one incarnation of a worker sees it.
 class worker_host {
 public:
@@ -141,6 +151,13 @@ public:
 
   /// It has ended after all. At most once, after left_behind.
   virtual void returned() = 0;
+
+  /// What is left of the deadline of a request that the worker was given;
+  /// infinite: it has none. Never 0.
+  virtual timespan time_left(std::uint64_t lease);
+
+  /// Has a question answered, in whatever time that takes.
+  virtual void ask(host_question what);
 
   /// An event of this worker (log records, telemetry); the host adds pool,
   /// worker and path.

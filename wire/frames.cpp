@@ -68,6 +68,8 @@ call_sizes measure(const call_parts& x) {
     n.call += 1 + varint_size(x.timeout_ns);
   if (!x.correlation.empty())
     n.call += field_size(x.correlation.size());
+  if (x.credit != 0)
+    n.call += 2 + 1 + varint_size(x.credit);
   return n;
 }
 
@@ -99,6 +101,12 @@ void append_call_head(std::vector<char>& out, const call_parts& x) {
   }
   if (!x.correlation.empty())
     append_bytes(out, Call::kCorrelationFieldNumber, x.correlation);
+  if (x.credit != 0) {
+    out.push_back(varint_tag(Call::kStreamFieldNumber));
+    append_varint(out, 1);
+    out.push_back(varint_tag(Call::kCreditFieldNumber));
+    append_varint(out, x.credit);
+  }
   append_head(out, Call::kArgumentsFieldNumber, n.payload);
   switch (x.arguments.is) {
     case payload::kind::json:
@@ -126,6 +134,21 @@ payload take(Payload& x) {
       return payload::raw(std::move(*x.mutable_raw()));
     default:
       return payload::json(std::move(*x.mutable_json()));
+  }
+}
+
+void put(Payload& to, payload x) {
+  switch (x.is) {
+    case payload::kind::message:
+      *to.mutable_message()->mutable_type() = std::move(x.type);
+      *to.mutable_message()->mutable_value() = std::move(x.data);
+      break;
+    case payload::kind::raw:
+      *to.mutable_raw() = std::move(x.data);
+      break;
+    case payload::kind::json:
+      *to.mutable_json() = std::move(x.data);
+      break;
   }
 }
 

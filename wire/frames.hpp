@@ -31,6 +31,8 @@ struct call_parts {
   const payload& arguments;
   std::uint64_t timeout_ns = 0;
   std::string_view correlation;
+  /// Of a stream: chunks that may be sent at first. 0: no stream is wanted.
+  std::uint32_t credit = 0;
 };
 
 /// Bytes of the call's frame, without the length before it.
@@ -42,5 +44,8 @@ void append_call_head(std::vector<char>& out, const call_parts& x);
 
 /// Takes a payload out of a message.
 payload take(Payload& x);
+
+/// Puts one into a message.
+void put(Payload& to, payload x);
 
 } // namespace charmer::wire

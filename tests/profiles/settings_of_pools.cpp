@@ -57,7 +57,8 @@ TEST_CASE("the defaults of a pool are those of this table") {
       "min_size": 0, "max_size": 10000,
 
       "max_queue_size": 1000, "max_queue_bytes": "256MiB",
-      "queue_timeout": "5s", "request_timeout": "1m", "cancel_grace": "500ms",
+      "queue_timeout": "5s", "request_timeout": "1m", "stream_timeout": "5m",
+      "cancel_grace": "500ms",
       "overrun_warning": "infinity", "max_overrun_warnings": 0,
       "poison_after": 3, "prefetch": "1ms", "max_frame_bytes": "64MiB",
       "breaker": {"enabled": false, "consecutive": 5, "rate": 0.5,

@@ -88,7 +88,8 @@ TEST_CASE("every field can be set from JSON") {
       "adapter_options": {"model": "small", "layers": [1, 2]},
       "idempotent": ["add"],
       "max_queue_size": 5, "max_queue_bytes": "64MiB", "queue_timeout": "1s",
-      "request_timeout": "infinity", "cancel_grace": "20ms", "poison_after": 9,
+      "request_timeout": "infinity", "stream_timeout": "2h",
+      "cancel_grace": "20ms", "poison_after": 9,
       "prefetch": "0s", "max_frame_bytes": "1MB",
       "start_timeout": "90s", "start_batch": 2, "worker_shutdown": "2m",
       "intensity": 0, "period": {"value": 5, "unit": "minutes"},
@@ -129,6 +130,7 @@ TEST_CASE("every field can be set from JSON") {
   CHECK(p.max_queue_bytes == 64ull << 20);
   CHECK(p.queue_timeout == 1s);
   CHECK(p.request_timeout == infinite);
+  CHECK(p.stream_timeout == 2h);
   CHECK(p.cancel_grace == 20ms);
   CHECK(p.poison_after == 9);
   CHECK(p.prefetch == 0s);

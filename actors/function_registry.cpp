@@ -1,0 +1,159 @@
+#include "charmer/actors/function_registry.hpp"
+
+#include "charmer/actors/call.hpp"
+
+#include <cxxabi.h>
+
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <typeinfo>
+
+namespace charmer {
+
+namespace {
+
+thread_local const std::vector<call_id>* enclosing = nullptr;
+
+std::string readable(const std::type_info& x) {
+  int status = 0;
+  std::unique_ptr<char, decltype(&std::free)> text{
+      abi::__cxa_demangle(x.name(), nullptr, nullptr, &status), &std::free};
+  return status == 0 ? text.get() : x.name();
+}
+
+caf::error raised(std::string type, std::string text) {
+  failure what;
+  what.type = std::move(type);
+  what.text = std::move(text);
+  return make_error(pool_errc::python_exception, std::move(what));
+}
+
+caf::expected<payload> run(const host_function& f, const host_call& x) {
+  detail::within_calls mark{x.chain};
+  try {
+    return f(x).content();
+  } catch (const std::exception& e) {
+    return raised(readable(typeid(e)), e.what());
+  } catch (...) {
+    return raised("unknown", "what was thrown is no std::exception");
+  }
+}
+
+void start(caf::actor_system& sys, host_function f, host_call x,
+           host_asker from) {
+  sys.spawn<caf::detached>([f = std::move(f), x = std::move(x),
+                            from = std::move(from)](caf::event_based_actor*) {
+    from.answer(run(f, x));
+  });
+}
+
+// Between the worker and an actor that may end without an answer.
+caf::behavior go_between(caf::event_based_actor* self, const caf::actor& target,
+                         const host_call& x, const host_asker& from) {
+  replace_default_handlers(self);
+  auto finish = [=](const caf::expected<payload>& answer) {
+    from.answer(answer);
+    self->demonitor(target);
+    self->quit();
+  };
+  self->set_down_handler([=](caf::down_msg&) {
+    finish(make_error(pool_errc::no_available_worker,
+                      "the actor that is registered for it has ended"));
+  });
+  self->monitor(target);
+  self->request(target, caf::infinite, x)
+      .then([=](const payload& answer) { finish(answer); },
+            [=](caf::error& e) { finish(std::move(e)); });
+  return {[](caf::unit_t) {}};
+}
+
+} // namespace
+
+// -- where calls come from ----------------------------------------------------
+
+const std::vector<call_id>& detail::enclosing_calls() {
+  static const std::vector<call_id> none;
+  return enclosing ? *enclosing : none;
+}
+
+detail::within_calls::within_calls(const std::vector<call_id>& chain) {
+  enclosing = &chain;
+}
+
+detail::within_calls::~within_calls() {
+  enclosing = nullptr;
+}
+
+void host_asker::answer(const caf::expected<payload>& x) const {
+  if (x)
+    cast(worker, answer_atom_v, number, *x);
+  else
+    cast(worker, answer_atom_v, number, x.error());
+}
+
+// -- the registry -------------------------------------------------------------
+
+void function_registry::add(const std::string& name, target x) {
+  std::lock_guard guard{mutex_};
+  targets_.insert_or_assign(name, std::move(x));
+}
+
+bool function_registry::remove(const std::string& name) {
+  std::lock_guard guard{mutex_};
+  return targets_.erase(name) != 0;
+}
+
+void function_registry::clear() {
+  std::map<std::string, target> gone; // destroyed without the lock
+  std::lock_guard guard{mutex_};
+  gone.swap(targets_);
+}
+
+std::optional<function_registry::target>
+function_registry::find(const std::string& name) const {
+  std::lock_guard guard{mutex_};
+  auto i = targets_.find(name);
+  return i == targets_.end() ? std::nullopt : std::optional{i->second};
+}
+
+std::string function_registry::names() const {
+  std::lock_guard guard{mutex_};
+  std::string result;
+  for (auto& [name, ignored] : targets_)
+    result += (result.empty() ? "" : ", ") + name;
+  return result;
+}
+
+void function_registry::ask(caf::actor_system& sys, host_call x,
+                            host_asker from) const {
+  auto found = find(x.function);
+  if (!found)
+    found = of_process().find(x.function);
+  if (!found) {
+    auto known = names();
+    auto more = of_process().names();
+    known += (known.empty() || more.empty() ? "" : ", ") + more;
+    from.answer(
+        raised("unknown_function",
+               "the application has no function \"" + x.function
+                   + "\"; it has: " + (known.empty() ? "none" : known)));
+  } else if (auto* f = std::get_if<host_function>(&*found)) {
+    start(sys, std::move(*f), std::move(x), std::move(from));
+  } else {
+    sys.spawn(go_between, std::get<caf::actor>(*found), std::move(x),
+              std::move(from));
+  }
+}
+
+function_registry& function_registry::of_process() {
+  static function_registry instance;
+  return instance;
+}
+
+void register_function(const std::string& name, host_function f) {
+  function_registry::of_process().add(name, std::move(f));
+}
+
+} // namespace charmer

@@ -1,0 +1,69 @@
+// What the commands of a runtime's pools can call, and how that is done.
+// Private to this room.
+//
+// Threading: thread-safe.
+#pragma once
+
+#include "charmer/actors/host_functions.hpp"
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace charmer {
+
+/// Where an answer goes: to the worker that asked.
+struct host_asker {
+  caf::actor worker;
+  std::uint64_t number = 0;
+
+  void answer(const caf::expected<payload>& x) const;
+};
+
+class function_registry {
+public:
+  using target = std::variant<host_function, caf::actor>;
+
+  /// In place of an earlier one of that name.
+  void add(const std::string& name, target x);
+
+  /// False: there is none of that name.
+  bool remove(const std::string& name);
+
+  void clear();
+
+  /// Has a call answered: by what is registered here, else by what is
+  /// registered for the process, else by an error that names all of it.
+  void ask(caf::actor_system& sys, host_call x, host_asker from) const;
+
+  /// What is registered for the process.
+  static function_registry& of_process();
+
+private:
+  std::optional<target> find(const std::string& name) const;
+  std::string names() const;
+
+  mutable std::mutex mutex_;
+  std::map<std::string, target> targets_;
+};
+
+namespace detail {
+
+/// Marks this thread as running a function on behalf of these calls, so that
+/// what it calls is known to be within them.
+class within_calls {
+public:
+  explicit within_calls(const std::vector<call_id>& chain);
+  ~within_calls();
+
+  within_calls(const within_calls&) = delete;
+  within_calls& operator=(const within_calls&) = delete;
+};
+
+} // namespace detail
+
+} // namespace charmer

@@ -1,0 +1,111 @@
+// Part of python_worker: streams, and questions to the application.
+#include "charmer/profiles/python_worker.hpp"
+
+#include <utility>
+
+namespace charmer {
+
+namespace {
+
+// Of one worker: so many questions are answered at once, and so many wait.
+constexpr std::size_t max_questions = 256;
+constexpr std::size_t max_waiting_questions = 10'000;
+
+wire::Frame reply_frame(std::uint64_t number) {
+  wire::Frame result;
+  result.mutable_host_reply()->set_id(number);
+  return result;
+}
+
+} // namespace
+
+// -- streams ------------------------------------------------------------------
+
+void python_worker::credit(std::uint64_t lease, std::uint32_t chunks) {
+  if (!lane_->grant(lease, chunks))
+    return; // it has ended
+  wire::Frame frame;
+  frame.mutable_credit()->set_id(lease);
+  frame.mutable_credit()->set_chunks(chunks);
+  send_frame(frame);
+}
+
+void python_worker::chunked(wire::Chunk& x) {
+  auto to = lane_->count(x.id(), x.number());
+  if (!to) {
+    ++stale_;
+  } else if (!to->expected) {
+    condemn(pool_errc::protocol_error,
+            "the worker sent a chunk out of order, without credit, or of what "
+            "is no stream");
+  } else {
+    answer({to->sender, to->answer, {}, {}},
+           caf::make_message(
+               chunk{to->stream, x.number(), wire::take(*x.mutable_value())}));
+  }
+}
+
+void python_worker::ended(wire::End& x) {
+  auto who = lane_->take(x.id());
+  if (who && (who->granted == 0 || who->chunks != x.chunks())) {
+    condemn(pool_errc::protocol_error,
+            "the worker ended a stream of " + std::to_string(who->chunks)
+                + " chunks after " + std::to_string(x.chunks()));
+    return;
+  }
+  settle(who, caf::make_message(stream_end{
+                  who ? who->id : call_id{}, x.chunks(),
+                  timespan{static_cast<std::int64_t>(x.elapsed_ns())}}));
+}
+
+// -- questions ----------------------------------------------------------------
+
+void python_worker::asked(wire::HostCall& x) {
+  host_question question{x.id(), x.call(), std::move(*x.mutable_function()),
+                         wire::take(*x.mutable_arguments()), caf::actor{self_}};
+  if (questions_.size() < max_questions)
+    ask(std::move(question));
+  else if (waiting_questions_.size() < max_waiting_questions)
+    waiting_questions_.push_back(std::move(question));
+  else
+    refused(x.id(), make_error(pool_errc::queue_full,
+                               "too many calls to the application at once"));
+}
+
+void python_worker::ask(host_question x) {
+  questions_.insert(x.number);
+  session_->host().ask(std::move(x));
+}
+
+void python_worker::answered(std::uint64_t number, payload value) {
+  auto frame = reply_frame(number);
+  wire::put(*frame.mutable_host_reply()->mutable_value(), std::move(value));
+  auto size = frame.ByteSizeLong();
+  auto limit = session_->settings().max_frame_bytes;
+  if (size <= limit)
+    reply_to(number, frame);
+  else
+    refused(number,
+            make_error(pool_errc::frame_too_large,
+                       "the answer needs a frame of " + std::to_string(size)
+                           + " bytes; max_frame_bytes is "
+                           + std::to_string(limit)));
+}
+
+void python_worker::refused(std::uint64_t number, const caf::error& why) {
+  auto frame = reply_frame(number);
+  *frame.mutable_host_reply()->mutable_exception() = exception_from(why);
+  reply_to(number, frame);
+}
+
+void python_worker::reply_to(std::uint64_t number, wire::Frame& frame) {
+  send_frame(frame);
+  questions_.erase(number);
+  if (waiting_questions_.empty() || questions_.size() >= max_questions)
+    return;
+  auto next = std::move(waiting_questions_.front());
+  waiting_questions_.pop_front();
+  ask(std::move(next));
+}
+
+} // namespace charmer
