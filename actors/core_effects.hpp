@@ -4,6 +4,7 @@
 #include "charmer/actors/circuit_breaker.hpp"
 #include "charmer/actors/overrun_schedule.hpp"
 #include "charmer/actors/request_table.hpp"
+#include "charmer/actors/send_gate.hpp"
 #include "charmer/profiles/pool_errc.hpp"
 #include "charmer/profiles/strategy.hpp"
 
@@ -139,7 +140,8 @@ struct core_effects {
     worker to;
     std::uint64_t lease;
     request what;
-    bool confirm; ///< call `sent` once it is enqueued
+    /// Leave it once the message is enqueued, see `sent`; may be null.
+    send_gate* gate;
   };
 
   struct cancellation {

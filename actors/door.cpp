@@ -48,7 +48,7 @@ void fill(core_type::submission& x, const caf::message& content,
 }
 
 // What the breaker is to think of an answer.
-verdict verdict_on(const caf::message& answer, const breaker_limits& breaker) {
+verdict verdict_on(const caf::type_erased_tuple& answer, const breaker_limits& breaker) {
   if (!answer.match_elements<caf::error>())
     return verdict::success;
   // An error of the application's own is what an exception is in Python.
@@ -83,7 +83,7 @@ void door::enqueue(caf::mailbox_element_ptr what,
     if (content.match_elements<chunk>())
       take_chunk(*what, context);
     else
-      take_answer(*what, context);
+      take_answer(std::move(what), context);
     return;
   }
   if (content.match_elements<caf::exit_msg>()
@@ -103,16 +103,15 @@ void door::on_destroy() {
   // Everything it has is released by its members.
 }
 
-void door::take_answer(caf::mailbox_element& what,
+void door::take_answer(caf::mailbox_element_ptr what,
                        caf::execution_unit* context) {
-  auto lease = what.mid.request_id().integer_value();
-  auto from = what.sender;
-  auto content = what.move_content_to_message();
+  auto lease = what->mid.request_id().integer_value();
+  auto& content = what->content();
   auto is_error = content.match_elements<caf::error>();
   auto how = verdict_on(content, ctx_->breaker);
   auto now = ctx_->now();
   pool_context::effects out;
-  if (is_error && !from
+  if (is_error && !what->sender
       && content.get_as<caf::error>(0) == caf::sec::request_receiver_down) {
     // CAF itself returns what reached a dead actor: it never began.
     ctx_->core.bounced(lease, now, out);
@@ -121,11 +120,13 @@ void door::take_answer(caf::mailbox_element& what,
     if (content.match_elements<reply>())
       measured = content.get_as<reply>(0).elapsed;
     auto who = ctx_->core.finish(lease, how, measured, now, out);
-    if (who && who->caller && who->id.is_request())
-      who->caller->enqueue(std::move(from), who->id.response_id(),
-                           std::move(content), context);
-    else if (who && is_error)
+    if (who && who->caller && who->id.is_request()) {
+      // The answer goes on as it came, under the caller's own number.
+      what->mid = who->id.response_id();
+      who->caller->get()->enqueue(std::move(what), context);
+    } else if (who && is_error) {
       ctx_->tell_failed(content.get_as<caf::error>(0));
+    }
   }
   ctx_->carry_out(out, context, nullptr);
 }
@@ -142,25 +143,24 @@ void door::take_chunk(caf::mailbox_element& what,
 void door::take_request(caf::mailbox_element& what,
                         caf::execution_unit* context) {
   auto now = ctx_->now();
-  auto content = what.move_content_to_message();
   core_type::submission x;
-  if (content.match_elements<call_options, caf::message>()) {
-    auto options = content.get_as<call_options>(0);
-    auto inner = content.get_as<caf::message>(1);
-    content = std::move(inner);
+  caf::message content;
+  auto& whole = what.content();
+  if (whole.match_elements<call_options, caf::message>()) {
+    content = whole.get_as<caf::message>(1);
     fill(x, content, *ctx_->settings, now);
-    apply(options, *ctx_->settings, now, x);
+    apply(whole.get_as<call_options>(0), *ctx_->settings, now, x);
   } else {
+    content = what.move_content_to_message();
     fill(x, content, *ctx_->settings, now);
   }
   // Nobody is monitored for the sake of a message that wants no answer.
   if (what.sender && what.mid.is_request())
     x.caller = what.sender->get();
-  auto caller = what.sender;
-  x.what = {what.sender, what.mid, content};
+  x.what = {what.sender, what.mid, std::move(content)};
   pool_context::effects out;
   ctx_->core.submit(std::move(x), now, out);
-  ctx_->carry_out(out, context, caller);
+  ctx_->carry_out(out, context, what.sender);
 }
 
 bool door::take_query(caf::mailbox_element& what,

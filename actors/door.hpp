@@ -24,7 +24,7 @@ public:
   const char* name() const override { return "charmer.door"; }
 
 private:
-  void take_answer(caf::mailbox_element& what, caf::execution_unit* context);
+  void take_answer(caf::mailbox_element_ptr what, caf::execution_unit* context);
   void take_chunk(caf::mailbox_element& what, caf::execution_unit* context);
   void take_request(caf::mailbox_element& what, caf::execution_unit* context);
   bool take_query(caf::mailbox_element& what, caf::execution_unit* context);

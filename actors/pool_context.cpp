@@ -71,8 +71,8 @@ void pool_context::carry_out(effects& out, caf::execution_unit* context,
     for (auto& x : out.assignments) {
       caf::message_id id{x.lease | caf::message_id::default_async_value};
       x.to->enqueue(from, id, std::move(x.what.content), context);
-      if (x.confirm)
-        core.sent(x.lease, now(), more);
+      if (x.gate && x.gate->leave())
+        core.sent(*x.gate, now(), more);
     }
     // A worker that went down while it was being sent to leaves more to do.
     if (!more.settlements.empty() || more.wake)

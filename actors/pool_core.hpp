@@ -97,9 +97,8 @@ public:
   /// A message with this lease reached a worker that is gone: it never began.
   void bounced(std::uint64_t lease_id, time_point now, effects& out);
 
-  /// The message of an assignment with `confirm` is in the worker's mailbox, or
-  /// has bounced.
-  void sent(std::uint64_t lease_id, time_point now, effects& out);
+  /// Whoever left this gate was the last one, and the worker died meanwhile.
+  void sent(const send_gate& gate, time_point now, effects& out);
 
   // -- requests that run (pool_core_nesting.hpp) ------------------------------
 
@@ -328,6 +327,7 @@ private:
 
   // -- workers
   void vacate(std::uint32_t at, time_point now, effects& out);
+  void bury_all(std::uint32_t at, time_point now, effects& out);
   void scatter(std::uint32_t seat, time_point now, effects& out);
   void dismiss(std::uint32_t at, time_point now, effects& out);
   void expel(std::uint32_t at, time_point now, effects& out);

@@ -44,7 +44,6 @@ void pool_core<T>::lease(std::uint32_t id, std::uint32_t at, time_point now,
   requests_.renew(id);
   r.state = stage::leased;
   r.worker = at;
-  r.sent = false;
   r.running_since = now;
   r.warnings = 0;
   waited_.add(now - r.since);
@@ -60,8 +59,8 @@ void pool_core<T>::lease(std::uint32_t id, std::uint32_t at, time_point now,
   } else {
     auto& estimate = commands_[r.kind].estimate;
     r.cost = estimate.known() && !r.alone ? estimate.value() : unknown_cost;
-    out.assignments.push_back(
-        {w.handle, requests_.lease_of(id), r.what, !w.proof});
+    auto* gate = w.proof ? nullptr : &workers_.enter_gate(at);
+    out.assignments.push_back({w.handle, requests_.lease_of(id), r.what, gate});
   }
   w.work += r.cost;
   if (w.leases.empty())

@@ -59,16 +59,13 @@ void pool_core<T>::bounced(std::uint64_t lease_id, time_point now,
 }
 
 template <class T>
-void pool_core<T>::sent(std::uint64_t lease_id, time_point now, effects& out) {
+void pool_core<T>::sent(const send_gate& gate, time_point now, effects& out) {
   std::lock_guard guard{mutex_};
-  auto id = requests_.find(lease_id);
-  if (id == no_index)
-    return;
-  requests_[id].sent = true;
-  if (workers_[requests_[id].worker].dead) {
-    bury(id, now, out);
-    serve(now, out);
-  }
+  auto& w = workers_[gate.worker];
+  if (!w.dead || !gate.empty())
+    return; // its place was taken by another one
+  bury_all(gate.worker, now, out);
+  serve(now, out);
 }
 
 // -- outcomes that are no answers ---------------------------------------------

@@ -136,18 +136,10 @@ void pool_core<T>::worker_died(std::uint64_t incarnation, const cause& why,
     --overflow_;
   w.why = why;
   workers_.bury(at);
-  if (w.leases.empty()) {
+  if (w.leases.empty())
     workers_.drop(at);
-  } else {
-    // From the newest to the oldest, because each goes to the queue's head.
-    for (auto id = w.leases.tail; id != no_index;) {
-      auto before = requests_[id].prev;
-      if (workers_[at].proof || requests_[id].sent
-          || requests_[id].role == purpose::lease)
-        bury(id, now, out);
-      id = before;
-    }
-  }
+  else if (workers_.close_gate(at))
+    bury_all(at, now, out);
   serve(now, out);
   out.wake = out.wake || head_of_queue() != no_index;
   // Base workers are restarted by their supervisor, and who could not start is
@@ -196,6 +188,17 @@ void pool_core<T>::vacate(std::uint32_t at, time_point now, effects& out) {
   if (w.seat != no_index && seats_[w.seat].worker == at) {
     seats_.leave(w.seat);
     scatter(w.seat, now, out);
+  }
+}
+
+// What a dead worker leaves, from the newest to the oldest, because each goes
+// to the queue's head.
+template <class T>
+void pool_core<T>::bury_all(std::uint32_t at, time_point now, effects& out) {
+  for (auto id = workers_[at].leases.tail; id != no_index;) {
+    auto before = requests_[id].prev;
+    bury(id, now, out);
+    id = before;
   }
 }
 

@@ -79,7 +79,6 @@ struct request_record {
   place where = place::nowhere;
   purpose role = purpose::task;
   std::uint8_t priority = 1; ///< 0 goes first
-  bool sent = false;         ///< is in its worker's mailbox
   bool probe = false;        ///< the breaker lets this one through, to see
   bool keyed = false;        ///< others of its key may wait behind it
   bool alone = false;        ///< is never sent ahead, nor is one behind it

@@ -11,9 +11,11 @@
 
 #include "charmer/actors/books.hpp"
 #include "charmer/actors/request_table.hpp"
+#include "charmer/actors/send_gate.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -110,7 +112,17 @@ public:
   void drop(std::uint32_t at) {
     delist(at);
     slots_[at] = slot{};
+    gates_[at].reopen();
   }
+
+  /// Something is about to be sent to it.
+  send_gate& enter_gate(std::uint32_t at) {
+    gates_[at].enter();
+    return gates_[at];
+  }
+
+  /// True: nothing is on its way to it.
+  bool close_gate(std::uint32_t at) { return gates_[at].close(); }
 
   std::size_t ready() const {
     std::size_t result = 0;
@@ -208,11 +220,13 @@ private:
       if (!slots_[i].used)
         return i;
     slots_.emplace_back();
+    gates_.emplace_back(size() - 1);
     return size() - 1;
   }
 
   const std::chrono::nanoseconds prefetch_;
   std::vector<slot> slots_;
+  std::deque<send_gate> gates_; // one for each; they keep their addresses
   std::unordered_map<std::uint64_t, std::uint32_t> by_incarnation_;
   index_list idle_;
   index_list idle_overflow_;

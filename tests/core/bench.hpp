@@ -67,6 +67,14 @@ struct bench {
     return out;
   }
 
+  /// What was sent is in the mailbox now.
+  effects arrived(const effects::assignment& x) {
+    effects out;
+    if (x.gate && x.gate->leave())
+      core.sent(*x.gate, now, out);
+    return out;
+  }
+
   std::uint64_t hire(std::string name, std::shared_ptr<told> proof = nullptr,
                      std::uint32_t capacity = 1) {
     auto result = core.add_worker({name, seat_of(name)});

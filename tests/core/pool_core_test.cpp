@@ -179,8 +179,7 @@ TEST_CASE("an idempotent request is tried again until it is poisoned") {
     auto w = b.hire("w");
     auto out = b.met;
     REQUIRE(out.assignments.size() == 1);
-    effects more;
-    b.core.sent(out.assignments[0].lease, b.now, more);
+    b.arrived(out.assignments[0]);
     out = b.kill(w);
     if (i < 2) {
       CHECK(out.settlements.empty());
@@ -199,8 +198,7 @@ TEST_CASE("what the request says of idempotence wins over the command") {
   auto w = b.hire("w");
   auto x = b.request("a");
   x.idempotent = false;
-  effects more;
-  b.core.sent(b.submit(x).assignments[0].lease, b.now, more);
+  b.arrived(b.submit(x).assignments[0]);
   auto out = b.kill(w);
   REQUIRE(out.settlements.size() == 1);
   CHECK(out.settlements[0].code == pool_errc::worker_died);
@@ -221,10 +219,9 @@ TEST_CASE("a message that bounced off a corpse never began") {
 TEST_CASE("a death that overtakes the delivery waits for the bounce") {
   bench b;
   auto w = b.hire("w");
-  auto lease = b.submit("a").assignments[0].lease;
+  auto sent = b.submit("a").assignments[0];
   CHECK(b.kill(w).settlements.empty());
-  effects out;
-  b.core.sent(lease, b.now, out); // it did not bounce: it was consumed
+  auto out = b.arrived(sent); // it did not bounce: it was consumed
   REQUIRE(out.settlements.size() == 1);
   CHECK(out.settlements[0].code == pool_errc::worker_died);
   CHECK(b.core.snapshot(b.now).workers.empty());

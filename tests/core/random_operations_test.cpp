@@ -82,24 +82,29 @@ public:
       outcome(x.who);
       held.push_back(x.who);
     }
-    std::vector<std::uint64_t> confirm;
+    std::vector<send_gate*> gates;
     for (auto& x : out.assignments) {
       begins(x.what);
       leases[x.lease] = {x.to, x.what, requests[index(x.what)].is_errand};
-      if (x.confirm)
-        confirm.push_back(x.lease);
+      if (x.gate)
+        gates.push_back(x.gate);
     }
-    for (auto lease : confirm)
+    for (auto gate : gates)
       if (roll(8) != 0) // the others stay in flight for a while
-        with([&](auto& o) { core.sent(lease, now, o); });
+        sent(*gate);
       else
-        in_flight.push_back(lease);
+        in_flight.push_back(gate);
     for (auto& x : out.expulsions)
       doomed.push_back(x);
     for (auto& x : out.dismissals)
       doomed.push_back(x);
     if (out.wake)
       with([&](auto& o) { core.dispatch(1'000'000, now, o); });
+  }
+
+  void sent(send_gate& gate) {
+    if (gate.leave())
+      with([&](auto& o) { core.sent(gate, now, o); });
   }
 
   void outcome(int request) {
@@ -251,9 +256,9 @@ public:
 
   void deliver() {
     while (!in_flight.empty()) {
-      auto lease = in_flight.back();
+      auto gate = in_flight.back();
       in_flight.pop_back();
-      with([&](auto& o) { core.sent(lease, now, o); });
+      sent(*gate);
     }
   }
 
@@ -438,7 +443,7 @@ public:
   std::map<std::uint64_t, int> last_of_key;
   std::map<std::uint64_t, int> running_key;
   std::vector<int> held;
-  std::vector<std::uint64_t> in_flight;
+  std::vector<send_gate*> in_flight;
   std::vector<std::uint64_t> doomed;
   std::uint64_t silent = 0; // ended because their caller did
 };

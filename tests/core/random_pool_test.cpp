@@ -51,19 +51,20 @@ public:
   void carry_out(core_type::effects& out) {
     for (auto& x : out.settlements)
       settle(x.who);
-    std::vector<std::uint64_t> confirm;
+    std::vector<send_gate*> gates;
     {
       std::lock_guard guard{mutex_};
       for (auto& x : out.assignments) {
         inbox_.push_back({x.to, x.lease});
-        if (x.confirm)
-          confirm.push_back(x.lease);
+        if (x.gate)
+          gates.push_back(x.gate);
       }
       for (auto& x : out.expulsions)
         doomed_.push_back(x);
     }
-    for (auto lease : confirm)
-      with([&](auto& o) { core.sent(lease, clock_type::now(), o); });
+    for (auto gate : gates)
+      if (gate->leave())
+        with([&](auto& o) { core.sent(*gate, clock_type::now(), o); });
     if (out.wake)
       with([&](auto& o) { core.dispatch(16, clock_type::now(), o); });
   }

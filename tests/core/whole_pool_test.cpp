@@ -105,8 +105,7 @@ TEST_CASE("a held worker that dies ends its lease and the errands") {
   auto w = b.hire("worker-1");
   b.submit(lease_request(b, 1));
   auto out = b.submit(errand(b, 1, "running"));
-  effects ignored;
-  b.core.sent(out.assignments[0].lease, b.now, ignored);
+  b.arrived(out.assignments[0]);
   b.submit(errand(b, 1, "waiting"));
   auto end = b.kill(w);
   CHECK(end.settlements.size() == 2);
