@@ -3,6 +3,7 @@
 #include "charmer/actors/messages.hpp"
 #include "charmer/actors/task.hpp"
 #include "charmer/supervision/messages.hpp"
+#include "charmer/supervision/scheduler.hpp"
 
 #include <caf/io/middleman.hpp>
 
@@ -20,6 +21,7 @@ void configure(caf::actor_system_config& cfg) {
             code, caf::detail::error_factory<pool_errc>::category, context});
       });
   register_tasks();
+  load_scheduler(cfg);
   cfg.set("scheduler.policy", caf::atom("sharing"));
   cfg.set("scheduler.max-throughput", std::size_t{200});
 }

@@ -17,8 +17,8 @@ namespace charmer {
 /// Loads CAF's I/O module, in whose event loop the pipes are, registers
 /// charmer's messages and errors, and sets defaults that an INI file
 /// or the command line may change again:
-/// - scheduler.policy = sharing: wakes a sleeping thread in 20 µs, where
-///   stealing polls and takes 60 to 80;
+/// - scheduler.policy = sharing, with a queue of our own (scheduler.hpp): wakes
+///   a sleeping thread in 20 µs, where stealing polls and takes 60 to 80;
 /// - scheduler.max-throughput = 200: without a limit two busy actors starve all
 ///   others.
 /// Our type ids start far above caf::first_custom_type_id, which is the

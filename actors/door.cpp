@@ -48,7 +48,8 @@ void fill(core_type::submission& x, const caf::message& content,
 }
 
 // What the breaker is to think of an answer.
-verdict verdict_on(const caf::type_erased_tuple& answer, const breaker_limits& breaker) {
+verdict verdict_on(const caf::type_erased_tuple& answer,
+                   const breaker_limits& breaker) {
   if (!answer.match_elements<caf::error>())
     return verdict::success;
   // An error of the application's own is what an exception is in Python.
@@ -228,9 +229,8 @@ void door::take_cast(caf::mailbox_element& what, caf::execution_unit* context) {
   x.what = {nullptr, caf::message_id{}, inner};
   pool_context::effects out;
   auto refused = ctx_->core.submit(std::move(x), now, out) != pool_errc::none;
-  auto outcome = refused
-                     ? caf::make_message(ctx_->error_of(out.settlements.back()))
-                     : caf::message{};
+  auto outcome =
+      refused ? ctx_->outcome_of(out.settlements.back()) : caf::message{};
   ctx_->carry_out(out, context, nullptr);
   respond(what, std::move(outcome), ctx_, context);
 }

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <unordered_map>
+#include <vector>
 
 namespace charmer {
 
@@ -17,18 +18,39 @@ class key_table {
 public:
   /// A request of this key comes. True: it is the first and may go; false: it
   /// is to wait, see `behind`.
-  bool enter(std::uint64_t key) { return chains_.try_emplace(key).second; }
+  bool enter(std::uint64_t key) {
+    if (spare_.empty())
+      return chains_.try_emplace(key).second;
+    auto& node = spare_.back();
+    node.key() = key;
+    auto result = chains_.insert(std::move(node));
+    if (result.inserted)
+      spare_.pop_back();
+    else
+      node = std::move(result.node);
+    return result.inserted;
+  }
 
   /// Those that wait behind the first. REQUIRES: a request of the key is known.
   index_list& behind(std::uint64_t key) { return chains_.find(key)->second; }
 
   /// The first one is done. REQUIRES: nothing waits behind it.
-  void leave(std::uint64_t key) { chains_.erase(key); }
+  void leave(std::uint64_t key) {
+    auto node = chains_.extract(key);
+    if (spare_.size() < max_spare)
+      spare_.push_back(std::move(node));
+  }
 
   std::size_t size() const noexcept { return chains_.size(); }
 
 private:
-  std::unordered_map<std::uint64_t, index_list> chains_;
+  using chains = std::unordered_map<std::uint64_t, index_list>;
+
+  // Keys come and go with every request: their memory is kept for the next.
+  static constexpr std::size_t max_spare = 256;
+
+  chains chains_;
+  std::vector<chains::node_type> spare_;
 };
 
 } // namespace charmer

@@ -55,7 +55,11 @@ pool_context::pool_context(caf::actor_system& sys, pool_settings x,
       breaker(charmer::limits_of(settings->breaker)), profile(std::move(p)),
       events(std::move(e)), functions(std::move(f)), path(std::move(where)),
       core(limits_of(*settings), sys.clock().now()) {
-  // nop
+  for (std::size_t i = 0; i < refusals_.size(); ++i) {
+    core_type::settlement x;
+    x.code = static_cast<pool_errc>(i);
+    refusals_[i] = caf::make_message(error_of(x));
+  }
 }
 
 // -- effects
@@ -106,12 +110,13 @@ void pool_context::carry_out(effects& out, caf::execution_unit* context,
 
 void pool_context::answer(core_type::settlement& x,
                           caf::execution_unit* context) {
-  auto why = error_of(x);
+  auto outcome = outcome_of(x);
+  auto& why = outcome.get_as<caf::error>(0);
   if (x.code == pool_errc::poisoned)
     tell("charmer.request.quarantined", severity::error, describe(why));
   if (x.who.caller && x.who.id.is_request())
-    x.who.caller->enqueue(door(), x.who.id.response_id(),
-                          caf::make_message(std::move(why)), context);
+    x.who.caller->enqueue(door(), x.who.id.response_id(), std::move(outcome),
+                          context);
   else
     tell_failed(why);
 }
@@ -126,6 +131,15 @@ void pool_context::grant(effects::grant& x, caf::execution_unit* context) {
         door(), x.who.id.response_id(),
         caf::make_message(granted{x.worker_name, x.incarnation, left}),
         context);
+}
+
+// A pool under load may refuse as often as it accepts: what is the same for
+// every request that was refused is made once.
+caf::message pool_context::outcome_of(const core_type::settlement& x) const {
+  auto alike = x.serial == 0 && !x.why && !x.errand
+               && !x.who.content.match_elements<invocation>();
+  return alike ? refusals_[static_cast<std::size_t>(x.code)]
+               : caf::make_message(error_of(x));
 }
 
 caf::error pool_context::error_of(const core_type::settlement& x) const {

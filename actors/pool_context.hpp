@@ -136,8 +136,8 @@ public:
   void tell(std::string name, severity level, std::string text,
             const std::map<std::string, std::string>& details = {});
 
-  /// An outcome as its caller gets to see it.
-  caf::error error_of(const core_type::settlement& x) const;
+  /// An outcome as its caller gets to see it: an error, alone in a message.
+  caf::message outcome_of(const core_type::settlement& x) const;
 
   /// A request that nobody waits for has failed: its error would be lost.
   void tell_failed(const caf::error& why);
@@ -158,6 +158,7 @@ public:
   pool_status status() const;
 
 private:
+  caf::error error_of(const core_type::settlement& x) const;
   void answer(core_type::settlement& x, caf::execution_unit* context);
   void grant(effects::grant& x, caf::execution_unit* context);
   void
@@ -167,6 +168,11 @@ private:
   worker_stats stats_of(worker_snapshot x) const;
 
   void watch(const caf::strong_actor_ptr& caller);
+
+  /// By code: what a request gets that was refused.
+  std::array<caf::message,
+             static_cast<std::size_t>(pool_errc::shutting_down) + 1>
+      refusals_;
 
   std::shared_ptr<const void> visitors_ = std::make_shared<int>();
   caf::weak_actor_ptr door_; // set once, before anybody else knows us

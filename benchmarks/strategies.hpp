@@ -49,6 +49,9 @@ private:
 /// The n-th call of a caller. If it finds no worker free
 /// (next_available_worker), others are let run first, as with erlang:yield,
 /// and it is made again.
+///
+/// REQUIRES: `to` outlives the call; a handle that is copied is counted by all
+/// threads.
 template <class Done>
 void ask_adders(caf::event_based_actor* self, const adders& to,
                 const strategy& s, std::uint64_t n, Done done) {
@@ -56,14 +59,14 @@ void ask_adders(caf::event_based_actor* self, const adders& to,
                 charmer::call_options{.strategy = s.of_call(n)},
                 caf::make_message(5, 3))
       .then([done](int sum) { done(sum == 8); },
-            [=, &s](const caf::error& e) {
+            [=, &s, &to](const caf::error& e) {
               if (e != charmer::pool_errc::no_available_worker) {
                 done(false);
                 return;
               }
-              self->request(to.turnstile, caf::infinite, 0).then([=, &s](int) {
-                ask_adders(self, to, s, n, done);
-              });
+              self->request(to.turnstile, caf::infinite, 0)
+                  .then(
+                      [=, &s, &to](int) { ask_adders(self, to, s, n, done); });
             });
 }
 

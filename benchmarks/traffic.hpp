@@ -73,11 +73,12 @@ private:
   std::atomic<bool> going_on_ = true;
 };
 
-/// REQUIRES: `meter` outlives the caller.
+/// REQUIRES: `meter` and `call` outlive the caller: nothing that threads share
+/// is copied for a call.
 template <class Call>
 void keep_calling(caf::event_based_actor* self, traffic_meter& meter,
                   std::size_t caller, std::uint64_t n, const Call& call) {
-  call(self, n, [self, &meter, caller, n, call](bool good) {
+  call(self, n, [self, &meter, caller, n, &call](bool good) {
     auto& mine = meter.of(caller);
     (good ? mine.completed : mine.failed)
         .fetch_add(1, std::memory_order_relaxed);
@@ -104,7 +105,7 @@ traffic_figures measure_traffic(caf::actor_system& sys, traffic x,
   std::vector<caf::actor> actors;
   for (std::size_t i = 0; i < x.callers; ++i)
     actors.push_back(
-        sys.spawn([&meter, i, x, call](caf::event_based_actor* self) {
+        sys.spawn([&meter, i, x, &call](caf::event_based_actor* self) {
           for (std::size_t n = 0; n < x.in_flight; ++n)
             keep_calling(self, meter, i, i + n, call);
         }));
