@@ -25,6 +25,7 @@ struct books {
   std::uint64_t running = 0;
 
   std::uint64_t refused = 0;  ///< never accepted
+  std::uint64_t unserved = 0; ///< of those that failed: never given to a worker
   std::uint64_t requeued = 0; ///< had not begun when its worker died
   std::uint64_t retried = 0;  ///< had begun, idempotent, sent again
   std::uint64_t stale = 0;    ///< answers that came after the outcome

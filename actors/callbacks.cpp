@@ -1,6 +1,8 @@
 #include "charmer/actors/callbacks.hpp"
 
 #include <chrono>
+#include <iostream>
+#include <sstream>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -39,6 +41,15 @@ overrun overrun_of(const event& x) {
 }
 
 } // namespace
+
+void log_overrun(const overrun& x) {
+  auto runtime = std::chrono::duration<double>(x.runtime).count();
+  std::ostringstream line;
+  line << "charmer: pool " << x.pool << ": " << x.worker << " has run "
+       << (x.task.empty() ? "a request" : x.task) << " for " << runtime << " s"
+       << (x.alert == "overrun" ? "" : " and is replaced") << '\n';
+  std::cerr << line.str();
+}
 
 handler_spec following_workers(const std::string& pool, const std::string& name,
                                worker_callbacks callbacks) {

@@ -44,6 +44,9 @@ struct overrun {
   timespan runtime{0};
 };
 
+/// Writes one line to stderr.
+void log_overrun(const overrun& x);
+
 /// The handler of events that calls these, under the name by which
 /// runtime::remove_callbacks knows it.
 handler_spec following_workers(const std::string& pool, const std::string& name,

@@ -55,7 +55,8 @@ inline void broadcast(const pool_handle& pool, caf::message what,
   cast(pool.actor(), broadcast_atom_v, std::move(options), std::move(what));
 }
 
-/// Answered with the number of workers that it was sent to.
+/// Answered with the number of workers that it was sent to; if there is none,
+/// with no_available_worker, pool_degraded or shutting_down.
 template <class Self>
 auto broadcast(Self* self, const pool_handle& pool, caf::message what,
                call_options options = {}) {
@@ -76,7 +77,7 @@ caf::actor spawn_gatherer(caf::actor_system& sys, const pool_handle& pool,
 
 } // namespace detail
 
-/// Answered with `gathered`.
+/// Answered with `gathered`; if no worker is ready, as broadcast.
 template <class Self>
 auto broadcall(Self* self, const pool_handle& pool, caf::message what,
                call_options options = {}) {

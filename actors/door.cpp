@@ -181,17 +181,25 @@ bool door::take_query(caf::mailbox_element& what,
                                     caf::message>()) {
     auto count = broadcast(content.get_as<call_options>(1),
                            content.get_as<caf::message>(2), context);
-    respond(what, caf::make_message(count), ctx_, context);
+    respond(what, count == 0 ? ctx_->absence() : caf::make_message(count), ctx_,
+            context);
   } else if (content.match_elements<checkout_atom, call_options>()) {
     take_checkout(what, context);
   } else if (content.match_elements<checkin_atom, call_id>()) {
-    pool_context::effects out;
-    auto done = ctx_->core.give_back(key_of(content.get_as<call_id>(1)),
-                                     caller_of(what), ctx_->now(), out);
-    ctx_->carry_out(out, context, nullptr);
+    // A lease may outlive its pool, which has taken the worker back.
+    auto done =
+        !ctx_->closed()
+        && ctx_->with_core(context, [&](pool_context::effects& out) {
+             return ctx_->core.give_back(key_of(content.get_as<call_id>(1)),
+                                         caller_of(what), ctx_->now(), out);
+           });
     respond(what, caf::make_message(done), ctx_, context);
   } else if (content.match_elements<members_atom>()) {
-    respond(what, caf::make_message(ctx_->members()), ctx_, context);
+    auto members = ctx_->members();
+    respond(what,
+            members.empty() ? ctx_->absence()
+                            : caf::make_message(std::move(members)),
+            ctx_, context);
   } else if (content.match_elements<resize_atom, std::uint32_t>()) {
     auto size = content.get_as<std::uint32_t>(1);
     respond(what, caf::make_message(ctx_->resize(size)), ctx_, context);

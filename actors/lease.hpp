@@ -11,8 +11,9 @@
 // options.strategy.
 //
 // Threading: a lease belongs to one actor; it may be destroyed in any thread,
-// as long as its actor system exists. Errors: those of pools; the worker that
-// was asked for by next_available_worker is there at once or not at all.
+// also after its pool, and the actor system, have ended. Errors: those of
+// pools; the worker that was asked for by next_available_worker is there at
+// once or not at all.
 //
 //   charmer::run(self, pool, [&](charmer::lease& worker, charmer::timespan) {
 //     charmer::call(self, worker.pool(), "load", {{"path", path}}).receive(…);
@@ -81,24 +82,40 @@ private:
   std::shared_ptr<const held> held_;
 };
 
-/// A worker that was asked for: say what to do with it, once.
+/// A worker that was asked for: say what to do with it, once. If nobody says
+/// so, it is not taken.
 template <class Response>
-class pending_lease {
+class [[nodiscard]] pending_lease {
 public:
   pending_lease(Response response, pool_handle pool, call_id id)
       : response_(std::move(response)), pool_(std::move(pool)), id_(id) {
     // nop
   }
 
+  pending_lease(pending_lease&& other) noexcept
+      : response_(std::move(other.response_)), pool_(std::move(other.pool_)),
+        id_(other.id_), awaited_(std::exchange(other.awaited_, true)) {
+    // nop
+  }
+
+  pending_lease& operator=(pending_lease&&) = delete;
+
+  ~pending_lease() {
+    if (!awaited_)
+      cast(pool_.actor(), checkin_atom_v, id_);
+  }
+
   /// Event-based actors. `f(lease)`, `g(error)`.
   template <class F, class G>
   void then(F f, G g) {
+    awaited_ = true;
     response_.then(taking(std::move(f)), std::move(g));
   }
 
   /// Blocking actors.
   template <class F, class G>
   void receive(F f, G g) {
+    awaited_ = true;
     response_.receive(taking(std::move(f)), std::move(g));
   }
 
@@ -116,6 +133,7 @@ private:
   Response response_;
   pool_handle pool_;
   call_id id_;
+  bool awaited_ = false;
 };
 
 /// Asks for a worker.

@@ -10,7 +10,8 @@
 //   (cast_atom, call_options, message)
 //                               -> (), once the request is accepted; or why not
 //   (broadcast_atom, call_options, message)
-//                               -> how many workers it was sent to
+//                               -> how many workers it was sent to, or why to
+//                                  none
 //   (checkout_atom, call_options)
 //                               -> granted: the caller holds a worker
 //   (checkin_atom, call_id)        and gives it back
@@ -72,8 +73,8 @@ typename Inspector::result_type inspect(Inspector& f, duration_stats& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, books& x) {
   return f(caf::meta::type_name("charmer::books"), x.accepted, x.replied,
-           x.failed, x.cancelled, x.waiting, x.running, x.refused, x.requeued,
-           x.retried, x.stale, x.expelled, x.overruns);
+           x.failed, x.cancelled, x.waiting, x.running, x.refused, x.unserved,
+           x.requeued, x.retried, x.stale, x.expelled, x.overruns);
 }
 
 /// Everything about a pool at one moment; its books balance (wpool's stats).
@@ -109,7 +110,8 @@ struct pool_status {
   std::uint64_t overflow_workers = 0; ///< of those
   std::uint64_t queued_tasks = 0;
   bool circuit_open = false;
-  std::uint64_t total_tasks_executed = 0; ///< failed ones included
+  /// By workers; those that failed included, those that waited in vain not.
+  std::uint64_t total_tasks_executed = 0;
   std::uint64_t total_tasks_failed = 0;
 };
 

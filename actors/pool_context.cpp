@@ -181,8 +181,10 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
                         : "the strategy found no worker that can be had now";
       break;
     case pool_errc::unsupported:
-      f.text = "the pool has no queue (\"queue\": \"off\"), and this strategy "
-               "needs one";
+      f.text = settings->queue == queue_order::off
+                   ? "the pool has no queue (\"queue\": \"off\"), and this "
+                     "strategy needs one"
+                   : "the request names a strategy that does not exist";
       break;
     case pool_errc::would_deadlock:
       f.text = "every worker of the pool is kept by a command that waits for a "
@@ -294,8 +296,14 @@ void pool_context::degrade(const caf::error& why) {
          describe(core.last_error().value_or(why)));
 }
 
+void pool_context::open() {
+  closed_ = false;
+  core.reopen();
+}
+
 void pool_context::close() {
   with_core(nullptr, [&](effects& out) { core.close(now(), out); });
+  closed_ = true;
 }
 
 void pool_context::tell_failed(const caf::error& why) {
@@ -360,6 +368,13 @@ std::vector<pool_member> pool_context::members() const {
   return result;
 }
 
+caf::message pool_context::absence() const {
+  core_type::settlement x;
+  x.code = core.absence();
+  x.why = core.last_error();
+  return caf::make_message(error_of(x));
+}
+
 pool_stats pool_context::stats() const {
   auto snapshot = core.snapshot(now());
   pool_stats result;
@@ -411,7 +426,7 @@ pool_status pool_context::status() const {
   result.circuit_open = snapshot.circuit_open;
   auto& c = snapshot.counts;
   result.queued_tasks = c.waiting;
-  result.total_tasks_executed = c.replied + c.failed;
+  result.total_tasks_executed = c.replied + c.failed - c.unserved;
   result.total_tasks_failed = c.failed;
   return result;
 }

@@ -17,6 +17,7 @@
 #include "charmer/supervision/event_hub.hpp"
 
 #include <array>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -80,6 +81,13 @@ public:
 
   /// The system's clock, which tests move by hand.
   time_point now() const { return system.clock().now(); }
+
+  /// Whether it was closed and not started again: nothing is left to be done,
+  /// and the actor system may be gone.
+  bool closed() const noexcept { return closed_; }
+
+  /// It is started (again).
+  void open();
 
   /// Calls `f(effects)` on the core and carries the effects out.
   template <class F>
@@ -154,6 +162,9 @@ public:
 
   std::vector<pool_member> members() const;
 
+  /// What is answered to somebody for whom there is no worker at all.
+  caf::message absence() const;
+
   pool_stats stats() const;
   pool_status status() const;
 
@@ -174,6 +185,7 @@ private:
              static_cast<std::size_t>(pool_errc::shutting_down) + 1>
       refusals_;
 
+  std::atomic<bool> closed_ = false;
   std::shared_ptr<const void> visitors_ = std::make_shared<int>();
   caf::weak_actor_ptr door_; // set once, before anybody else knows us
   mutable std::mutex parts_mutex_;

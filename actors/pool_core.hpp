@@ -186,6 +186,9 @@ public:
 
   std::vector<member> members() const;
 
+  /// Why there are none: no_available_worker, pool_degraded, shutting_down.
+  pool_errc absence() const;
+
   /// Changes when `members` does.
   std::uint64_t membership() const;
 

@@ -21,6 +21,14 @@ auto pool_core<T>::members() const -> std::vector<member> {
 }
 
 template <class T>
+pool_errc pool_core<T>::absence() const {
+  std::lock_guard guard{mutex_};
+  return closing_                     ? pool_errc::shutting_down
+         : degraded_ || overburdened_ ? pool_errc::pool_degraded
+                                      : pool_errc::no_available_worker;
+}
+
+template <class T>
 std::uint64_t pool_core<T>::membership() const {
   std::lock_guard guard{mutex_};
   return membership_;

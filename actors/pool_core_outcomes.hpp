@@ -98,6 +98,8 @@ void pool_core<T>::settle(std::uint32_t id, pool_errc code, bool begun,
   auto counts = limits_.breaker.counts(code);
   judge(id, counts ? verdict::failure : verdict::refusal, now, out);
   auto& r = requests_[id];
+  if (code != pool_errc::cancelled && r.worker == no_index && r.deaths == 0)
+    ++counts_.unserved;
   settlement s;
   s.who = std::move(r.what);
   s.code = code;

@@ -149,8 +149,10 @@ auto pool_core<T>::choose(const submission& x, std::uint32_t kind,
       return {.where = place::undecided};
     case choice::this_worker:
       return to_incarnation(x.how.value, x.alone(), kind, now);
-    default:
+    case choice::available_worker:
       return central(x, kind, now);
+    default: // from another version, or made by a cast
+      return {pool_errc::unsupported};
   }
 }
 

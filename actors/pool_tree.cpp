@@ -108,7 +108,7 @@ child_spec tree_of(const pool_context_ptr& ctx, std::vector<child_spec> more) {
       supervisor_child("pool " + ctx->settings->name, std::move(spec));
   auto start = result.start;
   result.start = [=](const start_context& where) -> caf::expected<started> {
-    ctx->core.reopen();
+    ctx->open();
     auto child = start(where);
     if (child && child->handle)
       watch_stop(child->handle, ctx);
@@ -157,6 +157,7 @@ caf::expected<planned_pool>
 plan_pool(caf::actor_system& sys, pool_settings settings,
           std::shared_ptr<event_hub> events, pool_registry& pools,
           const std::string& above, std::vector<child_spec> more) {
+  settings = resolved(std::move(settings), {});
   if (auto errors = validate(settings); !errors.empty())
     return make_error(errors);
   if (auto err = check_names(settings))

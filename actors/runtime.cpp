@@ -81,6 +81,15 @@ await_workers(const state_ptr& st, timespan limit,
   return {};
 }
 
+constexpr auto default_handler = "default";
+
+// As in wpool somebody is told, even if the application asks for nothing.
+void watch_overruns(runtime_state& st, const planned_pool& x) {
+  if (x.context->settings->overrun_warning != infinite)
+    st.events->add(
+        watching_overruns(x.handle.name(), default_handler, log_overrun));
+}
+
 } // namespace
 
 // -- runtime
@@ -123,15 +132,18 @@ caf::expected<pool_handle> runtime::pool(const std::string& name) const {
 caf::expected<pool_handle> runtime::start_pool(pool_settings x) {
   if (!state_->root)
     return make_error(pool_errc::shutting_down, "the runtime was stopped");
-  auto plan = plan_pool(state_->system, std::move(x), state_->events,
-                        *state_->pools, "root");
+  auto plan =
+      plan_pool(state_->system, resolved(std::move(x), state_->configured),
+                state_->events, *state_->pools, "root");
   if (!plan)
     return plan.error();
   auto name = plan->handle.name();
+  watch_overruns(*state_, *plan);
   if (auto err = ask<caf::actor>(state_, state_->root, std::chrono::seconds(10),
                                  start_child_atom_v, plan->spec)) {
     plan->context->close();
     state_->pools->leave(name);
+    remove_overrun_handler(name, default_handler);
     return err;
   }
   std::lock_guard guard{state_->mutex};
@@ -153,6 +165,7 @@ caf::error runtime::stop_pool(const std::string& name, timespan limit) {
               delete_child_atom_v, id);
   ctx->close();
   state_->pools->leave(name);
+  remove_overrun_handler(name, default_handler);
   std::lock_guard guard{state_->mutex};
   state_->handles.erase(name);
   return err;
@@ -217,14 +230,16 @@ caf::expected<supervision_tree> runtime::tree(timespan limit) const {
 
 caf::error runtime::stop(timespan limit) {
   auto& st = *state_;
+  // Whoever asks as well waits for the same end.
+  std::lock_guard stopping{st.stopping};
   caf::actor root;
   {
     std::lock_guard guard{st.mutex};
     root = std::exchange(st.root, nullptr);
   }
   if (!root)
-    return {};
-  auto total = limit == timespan{0} ? st.stop_timeout : limit;
+    return st.outcome;
+  auto total = limit == timespan{0} ? st.configured.stop_timeout : limit;
   auto end = after(total);
   auto pools = st.pools->all();
   for (auto& ctx : pools)
@@ -232,7 +247,7 @@ caf::error runtime::stop(timespan limit) {
   auto drained = after(total / 2);
   for (auto& ctx : pools)
     ctx->core.wait_until_empty(drained);
-  auto err = await_down(state_, root, until(end));
+  st.outcome = await_down(state_, root, until(end));
   // A worker that had to be killed tells of its death afterwards, and must find
   // the actor system still there.
   auto buried = after(std::chrono::seconds(5));
@@ -245,7 +260,7 @@ caf::error runtime::stop(timespan limit) {
   // Observers end with what they observe, whoever still holds the hub.
   for (auto& x : st.events->which())
     st.events->remove(x.name);
-  return err;
+  return st.outcome;
 }
 
 // -- starting
@@ -262,8 +277,7 @@ caf::expected<runtime> start(caf::actor_system& sys, settings x,
     return make_error(pool_errc::start_failed,
                       "the actor system has no I/O: use charmer::config or "
                       "call charmer::configure in your own config");
-  auto st = std::make_shared<runtime_state>(sys);
-  st->stop_timeout = x.stop_timeout;
+  auto st = std::make_shared<runtime_state>(sys, std::move(x));
   for (auto& handler : handlers)
     if (auto err = st->events->add(std::move(handler)))
       return err;
@@ -271,11 +285,12 @@ caf::expected<runtime> start(caf::actor_system& sys, settings x,
   spec.name = "root";
   spec.events = st->events;
   spec.children = {event_manager_child(st->events), lifecycle_child(st->pools)};
-  for (auto& settings : x.pools) {
-    auto plan =
-        plan_pool(sys, std::move(settings), st->events, *st->pools, "root");
+  for (auto& pool : st->configured.pools) {
+    auto plan = plan_pool(sys, resolved(pool, st->configured), st->events,
+                          *st->pools, "root");
     if (!plan)
       return plan.error();
+    watch_overruns(*st, *plan);
     st->handles.emplace(plan->handle.name(), plan->handle);
     spec.children.push_back(std::move(plan->spec));
   }
@@ -309,6 +324,24 @@ caf::expected<pool_child> make_pool_child(caf::actor_system& sys,
   if (!plan)
     return plan.error();
   return pool_child{std::move(plan->spec), std::move(plan->handle)};
+}
+
+caf::expected<linked_pool> start_linked(caf::local_actor* starter,
+                                        pool_settings x,
+                                        std::shared_ptr<event_hub> events) {
+  auto& sys = starter->home_system();
+  auto child = make_pool_child(sys, std::move(x), events, "linked");
+  if (!child)
+    return child.error();
+  supervisor_spec spec;
+  spec.name = "linked";
+  spec.events = std::move(events);
+  spec.children = {std::move(child->spec)};
+  auto supervisor = start_supervisor(sys, std::move(spec));
+  if (!supervisor)
+    return supervisor.error();
+  starter->link_to(*supervisor);
+  return linked_pool{std::move(*supervisor), std::move(child->handle)};
 }
 
 } // namespace charmer

@@ -144,7 +144,8 @@ public:
   /// @returns no_such_pool if the pool has none of that name
   caf::error remove_callbacks(const std::string& pool, const std::string& name);
 
-  /// Has requests reported that run longer than overrun_warning.
+  /// Has requests reported that run longer than overrun_warning. A pool that
+  /// has one also has the handler "default", which is log_overrun.
   /// @returns as add_callbacks
   caf::error add_overrun_handler(const std::string& pool,
                                  const std::string& name,
@@ -167,7 +168,8 @@ public:
   /// Stops everything: no new requests; what was accepted is finished, as far
   /// as half of the limit allows; then the tree stops in order. What is left is
   /// answered with shutting_down. Blocks, at most for `limit` (0: the
-  /// settings' stop_timeout). Twice is fine.
+  /// settings' stop_timeout). Twice is fine, also at once: both return when all
+  /// has stopped, with the same outcome.
   caf::error stop(timespan limit = timespan{0});
 
 private:
@@ -207,5 +209,21 @@ caf::expected<pool_child>
 make_pool_child(caf::actor_system& sys, pool_settings x,
                 std::shared_ptr<event_hub> events = nullptr,
                 const std::string& path = {});
+
+/// A pool that was started alone.
+struct linked_pool {
+  caf::actor supervisor;
+  pool_handle handle;
+};
+
+/// Starts a pool alone, linked to the actor that starts it (wpool's start_pool,
+/// OTP's start_link): it ends with that actor, whatever the reason, and if it
+/// fails for good that actor ends, too, unless it handles exit messages. To
+/// stop it: `starter->unlink_from(pool.supervisor)`, then send the supervisor
+/// exit_reason::user_shutdown; twice is fine. `events` may be null.
+/// Errors: as make_pool_child.
+caf::expected<linked_pool>
+start_linked(caf::local_actor* starter, pool_settings x,
+             std::shared_ptr<event_hub> events = nullptr);
 
 } // namespace charmer

@@ -3,6 +3,7 @@
 
 #include "charmer/actors/pool_handle.hpp"
 #include "charmer/actors/pool_registry.hpp"
+#include "charmer/profiles/settings.hpp"
 #include "charmer/supervision/event_hub.hpp"
 
 #include <map>
@@ -13,17 +14,21 @@
 namespace charmer {
 
 struct runtime_state {
-  explicit runtime_state(caf::actor_system& s)
-      : system(s), events(std::make_shared<event_hub>(s)),
+  runtime_state(caf::actor_system& sys, settings x)
+      : system(sys), configured(std::move(x)),
+        events(std::make_shared<event_hub>(sys)),
         pools(std::make_shared<pool_registry>()) {
     // nop
   }
 
   caf::actor_system& system;
+  const settings configured;
   std::shared_ptr<event_hub> events;
   std::shared_ptr<pool_registry> pools;
-  timespan stop_timeout = std::chrono::seconds(30);
   caf::actor root;
+
+  std::mutex stopping; // held while everything stops
+  caf::error outcome;  // of the stop
 
   std::mutex mutex;
   std::map<std::string, pool_handle> handles; // keeps the doors

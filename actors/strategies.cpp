@@ -25,6 +25,12 @@ void register_strategy(const std::string& name, strategy_function f) {
   known.functions[custom_worker(name).value] = std::move(f);
 }
 
+bool unregister_strategy(const std::string& name) {
+  auto& known = all();
+  std::lock_guard guard{known.mutex};
+  return known.functions.erase(custom_worker(name).value) != 0;
+}
+
 strategy_function find_strategy(std::uint64_t hash) {
   auto& known = all();
   std::lock_guard guard{known.mutex};

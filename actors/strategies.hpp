@@ -36,6 +36,10 @@ using strategy_function = std::function<caf::actor(
 /// Makes a function usable by name, in place of an earlier one of that name.
 void register_strategy(const std::string& name, strategy_function f);
 
+/// Requests that name it are treated from now on as if it threw: by the
+/// default, with an event. False: there is none of that name.
+bool unregister_strategy(const std::string& name);
+
 /// The function of custom_worker(name), by the hash in its value; null: nobody
 /// registered it.
 strategy_function find_strategy(std::uint64_t hash);

@@ -105,8 +105,8 @@ struct pool_settings {
 
   /// For requests that do not say: best_worker, random_worker, next_worker,
   /// available_worker, next_available_worker, hash_worker (wpool), or the name
-  /// of a registered one.
-  std::string default_strategy = "available_worker";
+  /// of a registered one. Empty: that of the settings as a whole.
+  std::string default_strategy;
   /// In which order requests that wait are served (wpool's queue_type).
   queue_order queue = queue_order::fifo;
   /// Names of registered collections that replace the built-in ones (poolex):
@@ -231,6 +231,8 @@ struct settings {
   std::vector<pool_settings> pools;
   /// False: no pool is started, as in Snakepit; there need not be one, either.
   bool pooling_enabled = true;
+  /// For pools that do not say.
+  std::string default_strategy = "available_worker";
   /// Limit for the ordered stop of everything.
   timespan stop_timeout = std::chrono::seconds(30);
   /// What a file says that is accepted and not needed, a sentence each.
@@ -262,6 +264,10 @@ struct settings_error {
   std::string found;   ///< "-3"
   std::string allowed; ///< "a whole number from 1 to 10000"
 };
+
+/// The settings of a pool as they hold among these: what it does not say itself
+/// is said by them.
+pool_settings resolved(pool_settings pool, const settings& among);
 
 /// Checks values, however they were made. Empty: they are valid.
 std::vector<settings_error> validate(const settings& x);

@@ -179,6 +179,10 @@ bool is_command(std::string_view x);
 /// A name as a pool's, or nothing.
 bool is_name_or_nothing(std::string_view x);
 
+constexpr const char* allowed_strategies =
+    "best_worker, random_worker, next_worker, available_worker, "
+    "next_available_worker, hash_worker or the name of a registered strategy";
+
 // -- tables -------------------------------------------------------------------
 
 template <class Struct, class Value>
@@ -237,9 +241,7 @@ void each_field(Struct& x, Visitor&& f) {
   f("idempotent", x.idempotent, texts{is_command, "a list of commands"});
 
   f("default_strategy", x.default_strategy,
-    text{is_pool_name, "best_worker, random_worker, next_worker, "
-                       "available_worker, next_available_worker, hash_worker "
-                       "or the name of a registered strategy"});
+    text{is_name_or_nothing, allowed_strategies});
   f("queue", x.queue,
     named<queue_order>{{{"fifo", queue_order::fifo},
                         {"lifo", queue_order::lifo},
@@ -311,6 +313,8 @@ template <values_of<settings> Struct, class Visitor>
 void each_field(Struct& x, Visitor&& f) {
   using namespace std::chrono_literals;
   f("pooling_enabled", x.pooling_enabled, yes_or_no{});
+  f("default_strategy", x.default_strategy,
+    text{is_pool_name, allowed_strategies});
   f("stop_timeout", x.stop_timeout, duration{0s, 24h});
 }
 

@@ -53,11 +53,10 @@ void check_size(const pool_settings& x, std::vector<settings_error>& errors) {
 }
 
 void check_queue(const pool_settings& x, std::vector<settings_error>& errors) {
+  auto& usual = x.default_strategy;
   if (x.queue == queue_order::off
-      && (x.default_strategy == "available_worker"
-          || x.default_strategy == "next_available_worker"))
-    errors.push_back({"default_strategy",
-                      '"' + x.default_strategy + R"(" with queue "off")",
+      && (usual == "available_worker" || usual == "next_available_worker"))
+    errors.push_back({"default_strategy", '"' + usual + R"(" with queue "off")",
                       "a strategy that needs no queue (best_worker, "
                       "random_worker, next_worker, hash_worker), or queue "
                       R"("fifo" or "lifo")"});
@@ -83,13 +82,7 @@ void check_backoff(const backoff& x, std::vector<settings_error>& errors) {
                           + render_duration(x.minimum) + ")"});
 }
 
-} // namespace
-
-std::uint32_t threads_of(const pool_settings& x) {
-  return x.profile == "thread" ? x.threads_per_worker : 1;
-}
-
-std::vector<settings_error> validate(const pool_settings& x) {
+std::vector<settings_error> validate_resolved(const pool_settings& x) {
   std::vector<settings_error> result;
   check_fields(x, "", result);
   check_adapter(x, result);
@@ -100,13 +93,29 @@ std::vector<settings_error> validate(const pool_settings& x) {
   return result;
 }
 
+} // namespace
+
+std::uint32_t threads_of(const pool_settings& x) {
+  return x.profile == "thread" ? x.threads_per_worker : 1;
+}
+
+pool_settings resolved(pool_settings pool, const settings& among) {
+  if (pool.default_strategy.empty())
+    pool.default_strategy = among.default_strategy;
+  return pool;
+}
+
+std::vector<settings_error> validate(const pool_settings& x) {
+  return validate_resolved(resolved(x, {}));
+}
+
 std::vector<settings_error> validate(const settings& x) {
   std::vector<settings_error> result;
   check_fields(x, "", result);
   std::map<std::string, std::string> places;
   for (std::size_t i = 0; i < x.pools.size(); ++i) {
     const auto place = "pools[" + std::to_string(i) + "]";
-    for (auto& error : validate(x.pools[i])) {
+    for (auto& error : validate_resolved(resolved(x.pools[i], x))) {
       error.where = place + "." + error.where;
       result.push_back(std::move(error));
     }

@@ -110,12 +110,16 @@ TEST_CASE("what no worker understands comes back as errors") {
   CHECK(f.comes_to(3, 0, 0));
 }
 
-TEST_CASE("a broadcall to a pool without workers is empty") {
+TEST_CASE("to a pool without workers nothing is sent, and that is told") {
   auto x = lab(0);
   x.max_overflow = 1;
   native_fixture f{x};
-  auto got = ask_all(f, work());
-  CHECK(!got.why);
-  CHECK(got.all.replies.empty());
-  CHECK(got.all.errors.empty());
+  CHECK(ask_all(f, work()).why == pool_errc::no_available_worker);
+  caf::error why;
+  broadcast(f.self, f.pool, work())
+      .receive([](std::uint64_t) { FAIL("there was a worker"); },
+               [&](caf::error& e) { why = std::move(e); });
+  CHECK(why == pool_errc::no_available_worker);
+  f.app->stop();
+  CHECK(ask_all(f, work()).why == pool_errc::shutting_down);
 }

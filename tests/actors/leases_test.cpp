@@ -215,3 +215,21 @@ TEST_CASE("3 supervisors as workers, 9 children by next_worker: 3 for each") {
   for (auto& [worker, count] : active)
     CHECK(count == 3);
 }
+
+TEST_CASE("a worker that was asked for, and that nobody takes, is free again") {
+  native_fixture f{lab(1)};
+  { auto ignored = checkout(f.self, f.pool); }
+  CHECK(f.comes_to(1, 0, 0));
+  CHECK(f.call());
+}
+
+TEST_CASE("a lease may outlive its pool and its actor system") {
+  lease mine;
+  {
+    native_fixture f{lab(1)};
+    mine = take(f);
+  }
+  CHECK(mine);
+  mine.give_back();
+  CHECK(!mine);
+}

@@ -2,6 +2,9 @@
 // they are bounded from below only, because a busy machine is late.
 #include "native_fixture.hpp"
 
+#include <iostream>
+#include <sstream>
+
 using namespace charmer_tests;
 
 namespace {
@@ -171,4 +174,20 @@ TEST_CASE("what waits is no overrun") {
   CHECK(f.answer(first));
   CHECK(f.answer(second));
   CHECK(told.all().size() == 1);
+}
+
+TEST_CASE("who asks for nothing reads of it on stderr") {
+  std::ostringstream said;
+  auto before = std::cerr.rdbuf(said.rdbuf());
+  log_overrun({"overrun", "default", "worker-1", "solve", 1500ms});
+  std::cerr.rdbuf(before);
+  CHECK(said.str()
+        == "charmer: pool default: worker-1 has run solve for 1.5 s\n");
+  native_fixture f{watched(1h)};
+  auto nothing = [](const overrun&) {};
+  CHECK(f.app->add_overrun_handler("default", "default", nothing)
+        == pool_errc::already_started);
+  CHECK(!f.app->remove_overrun_handler("default", "default"));
+  CHECK(f.app->remove_overrun_handler("default", "default")
+        == pool_errc::no_such_pool);
 }

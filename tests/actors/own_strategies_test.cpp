@@ -110,3 +110,22 @@ TEST_CASE("a default_strategy may be one of the application's") {
     reached.insert(f.call().who);
   CHECK(reached.size() == 1);
 }
+
+TEST_CASE("a strategy that is taken back is one that fails") {
+  register_strategy("first",
+                    [](const std::string&, auto& xs) { return xs.front(); });
+  native_fixture f{lab(2)};
+  CHECK(f.call(work(), by("first")));
+  CHECK(unregister_strategy("first"));
+  CHECK(!unregister_strategy("first"));
+  CHECK(f.call(work(), by("first")));
+  CHECK(f.events.wait_for("charmer.strategy.failed"));
+}
+
+TEST_CASE("a strategy that does not exist is refused") {
+  native_fixture f{lab(2)};
+  worker_strategy odd{static_cast<choice>(200)};
+  auto why = f.call(work(), {.strategy = odd}).why;
+  CHECK(why == pool_errc::unsupported);
+  CHECK(failure_of(why).text.find("does not exist") != std::string::npos);
+}

@@ -6,6 +6,9 @@
 #include "charmer/supervision/messages.hpp"
 #include "charmer/supervision/supervisor.hpp"
 
+#include <future>
+#include <thread>
+
 using namespace charmer_tests;
 
 TEST_CASE("a pool can be started later and stopped alone") {
@@ -139,4 +142,60 @@ TEST_CASE("what a stopped runtime is asked it answers with shutting_down") {
   CHECK(f.app->debug_information().error() == pool_errc::shutting_down);
   CHECK(f.app->add_callbacks("default", "x", {}) == pool_errc::shutting_down);
   CHECK(f.app->stats("other").error() == pool_errc::no_such_pool);
+}
+
+TEST_CASE("whoever stops it at the same time waits for the same end") {
+  pool_fixture f{shop(1)};
+  std::thread other{[&] { CHECK(!f.app->stop()); }};
+  CHECK(!f.app->stop());
+  CHECK(f.call("ping").why == pool_errc::shutting_down);
+  other.join();
+  CHECK(!f.app->stop());
+}
+
+TEST_CASE("a pool that was started alone ends with its starter") {
+  config cfg;
+  caf::actor_system sys{cfg};
+  caf::scoped_actor self{sys};
+  std::promise<linked_pool> made;
+  auto starter = sys.spawn([&](caf::event_based_actor* me) -> caf::behavior {
+    auto pool = start_linked(me, shop(1));
+    REQUIRE(pool);
+    made.set_value(*pool);
+    return {[=](const std::string&) { me->quit(); }};
+  });
+  auto pool = made.get_future().get();
+  auto ask = [&] {
+    caf::error result;
+    charmer::call(self, pool.handle, "ping", {}, {.queue_timeout = 60s})
+        .receive([](const reply&) {},
+                 [&](caf::error& e) { result = std::move(e); });
+    return result;
+  };
+  CHECK(!ask());
+  self->monitor(pool.supervisor);
+  caf::anon_send(starter, std::string{"end"});
+  auto down = false;
+  self->receive([&](const caf::down_msg&) { down = true; },
+                caf::after(limit) >> [] {});
+  REQUIRE(down);
+  CHECK(ask() == pool_errc::shutting_down);
+}
+
+TEST_CASE("a pool that was started alone is stopped without its starter") {
+  config cfg;
+  caf::actor_system sys{cfg};
+  caf::scoped_actor self{sys};
+  CHECK(start_linked(self.ptr(), shop(0)).error()
+        == pool_errc::invalid_settings);
+  auto pool = start_linked(self.ptr(), shop(1));
+  REQUIRE(pool);
+  self->monitor(pool->supervisor);
+  self->unlink_from(pool->supervisor);
+  for (int i = 0; i < 2; ++i)
+    caf::anon_send_exit(pool->supervisor, caf::exit_reason::user_shutdown);
+  auto down = false;
+  self->receive([&](const caf::down_msg&) { down = true; },
+                caf::after(limit) >> [] {});
+  CHECK(down);
 }

@@ -91,3 +91,16 @@ TEST_CASE("debug information has counts, collections and settings") {
   CHECK(all["collections"]["idle_workers"] == "lifo_workers");
   CHECK(all["statistics"]["workers"].size() == 2);
 }
+
+TEST_CASE("a task that waited in vain was not executed") {
+  native_fixture f{lab(1)};
+  f.occupy(1);
+  CHECK(f.call(work(), {.queue_timeout = 1ms}).why == pool_errc::wait_timeout);
+  f.door.open();
+  CHECK(f.call());
+  CHECK(f.comes_to(1, 0, 0));
+  auto status = f.status();
+  CHECK(status.total_tasks_executed == 2);
+  CHECK(status.total_tasks_failed == 1);
+  CHECK(f.stats().counts.unserved == 1);
+}

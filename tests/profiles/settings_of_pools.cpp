@@ -43,14 +43,15 @@ TEST_CASE("the defaults of a pool are those of this table") {
   settings x;
   x.pools.push_back({.adapter = "calculator:Calculator"});
   auto expected = nlohmann::json::parse(R"({
-    "pooling_enabled": true, "stop_timeout": "30s",
+    "pooling_enabled": true, "default_strategy": "available_worker",
+    "stop_timeout": "30s",
     "pools": [{
       "name": "default", "profile": "process", "size": 4,
       "threads_per_worker": 10,
       "adapter": "calculator:Calculator", "python": "", "python_path": [],
       "env": {}, "cwd": "", "adapter_options": {}, "idempotent": [],
 
-      "default_strategy": "available_worker", "queue": "fifo",
+      "default_strategy": "", "queue": "fifo",
       "waiting_callers_impl": "", "idle_workers_impl": "",
       "busy_workers_impl": "", "idle_overflow_workers_impl": "",
       "max_overflow": 0, "overflow_retention": "0s",
@@ -168,9 +169,27 @@ TEST_CASE("strategies that need a queue and no queue: the mistake names both") {
   }
 }
 
+TEST_CASE("a default_strategy for all pools holds for those that have none") {
+  auto x = settings::from_json(R"({"default_strategy": "best_worker", "pools": [
+    {"name": "a", "adapter": "m:A"},
+    {"name": "b", "adapter": "m:A", "default_strategy": "next_worker"}]})");
+  REQUIRE(x);
+  CHECK(resolved(x->pools[0], *x).default_strategy == "best_worker");
+  CHECK(resolved(x->pools[1], *x).default_strategy == "next_worker");
+  CHECK(resolved(x->pools[0], {}).default_strategy == "available_worker");
+  // Whether a pool needs a queue depends on it.
+  x->pools[0].queue = queue_order::off;
+  CHECK(validate(*x).empty());
+  x->default_strategy = "available_worker";
+  auto mistakes = validate(*x);
+  REQUIRE(mistakes.size() == 1);
+  CHECK(mistakes[0].where == "pools[0].default_strategy");
+  x->default_strategy = "";
+  CHECK(validate(*x).at(0).where == "default_strategy");
+}
+
 TEST_CASE("names of strategies and collections are names") {
   says(refusal(R"("default_strategy": "no good")"), "next_available_worker");
-  says(refusal(R"("default_strategy": "")"), "default_strategy: found \"\"");
   says(refusal(R"("idle_workers_impl": "a b")"), "a registered collection");
   says(refusal(R"("queue": "filo")"), R"("fifo", "lifo" or "off")");
   says(refusal(R"("queue": true)"), "queue: found true");
