@@ -157,16 +157,6 @@ public:
   /// A command of the adapter: only these are remembered by name.
   void declare(std::string_view command, bool idempotent);
 
-  /// How many workers are wanted from now on.
-  void resize(std::uint32_t size, time_point now, effects& out);
-
-  std::uint32_t size() const;
-
-  /// No worker can be had: what waits and what comes is answered at once, until
-  /// a worker is ready. The reason that is given is how the last worker ended,
-  /// or `why`. False: it was degraded already, or has a ready worker.
-  bool degrade(const cause& why, time_point now, effects& out);
-
   // -- time (pool_core_time.hpp) ----------------------------------------------
 
   /// Settles what is due by `now` and asks for the next tick.
@@ -224,7 +214,17 @@ public:
   assignment_result assign(std::uint64_t reference, std::uint64_t incarnation,
                            time_point now, effects& out);
 
-  // -- the pool as a whole (pool_core_workers.hpp) ----------------------------
+  // -- the pool as a whole (pool_core_whole.hpp) ------------------------------
+
+  /// No worker can be had: what waits and what comes is answered at once, until
+  /// a worker is ready. The reason that is given is how the last worker ended,
+  /// or `why`. False: it was degraded already, or has a ready worker.
+  bool degrade(const cause& why, time_point now, effects& out);
+
+  /// How many workers are wanted from now on.
+  void resize(std::uint32_t size, time_point now, effects& out);
+
+  std::uint32_t size() const;
 
   /// Refuses new requests from now on; what was accepted goes on.
   void drain();
@@ -404,4 +404,5 @@ private:
 #include "charmer/actors/pool_core_outcomes.hpp"
 #include "charmer/actors/pool_core_requests.hpp"
 #include "charmer/actors/pool_core_time.hpp"
+#include "charmer/actors/pool_core_whole.hpp"
 #include "charmer/actors/pool_core_workers.hpp"
