@@ -165,6 +165,8 @@ plan_pool(caf::actor_system& sys, pool_settings settings,
   auto profile = find_profile(settings.profile);
   if (!profile)
     return profile.error();
+  if (auto errors = (*profile)->check(settings); !errors.empty())
+    return make_error(errors);
   auto name = settings.name;
   auto path = (above.empty() ? "" : above + "/") + "pool " + name;
   auto ctx = std::make_shared<pool_context>(

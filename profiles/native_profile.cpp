@@ -150,6 +150,21 @@ message_interface native_interface(const caf::actor_system& sys,
   return source ? source(sys) : message_interface{};
 }
 
+std::vector<settings_error>
+native_profile::check(const pool_settings& x) const {
+  if (find_native(x.adapter))
+    return {};
+  auto& known = all();
+  std::lock_guard guard{known.mutex};
+  std::string names;
+  for (auto& [name, behavior] : known.behaviors)
+    names += (names.empty() ? "" : ", ") + name;
+  return {{"adapter", "\"" + x.adapter + "\"",
+           "a native behaviour that was registered before the pool is started ("
+           "register_native); there are: "
+               + (names.empty() ? "none" : names)}};
+}
+
 caf::expected<caf::actor> native_profile::start_worker(caf::actor_system& sys,
                                                        worker_start what) {
   auto spawn = find_native(what.settings->adapter);

@@ -69,6 +69,9 @@ message_interface native_interface(const caf::actor_system& sys,
 
 class native_profile : public worker_profile {
 public:
+  /// Whether the adapter is registered.
+  std::vector<settings_error> check(const pool_settings& x) const override;
+
   caf::expected<caf::actor> start_worker(caf::actor_system& sys,
                                          worker_start what) override;
 

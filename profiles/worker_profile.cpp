@@ -30,6 +30,10 @@ registry& all() {
 
 // -- what most profiles do alike ----------------------------------------------
 
+std::vector<settings_error> worker_profile::check(const pool_settings&) const {
+  return {};
+}
+
 void worker_profile::stop_worker(const caf::strong_actor_ptr& worker,
                                  worker_end how, caf::execution_unit* context) {
   auto content = how == worker_end::at_once ? caf::make_message(expel_atom_v)

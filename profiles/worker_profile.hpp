@@ -176,6 +176,11 @@ class worker_profile {
 public:
   virtual ~worker_profile() = default;
 
+  /// What stands in the way of workers with these settings, as far as it can be
+  /// told without starting one; the pool is not started then. By default
+  /// nothing.
+  virtual std::vector<settings_error> check(const pool_settings& x) const;
+
   /// Starts a worker and returns at once; `host->ready` or `host->died` tells
   /// how it went, within settings.start_timeout.
   virtual caf::expected<caf::actor> start_worker(caf::actor_system& sys,

@@ -199,3 +199,17 @@ TEST_CASE("a pool that was started alone is stopped without its starter") {
                 caf::after(limit) >> [] {});
   CHECK(down);
 }
+
+TEST_CASE("a native behaviour that nobody registered is told at the start") {
+  config cfg;
+  caf::actor_system sys{cfg};
+  pool_settings x;
+  x.profile = "native";
+  x.adapter = "nobody";
+  auto started = start(sys, settings{.pools = {x}});
+  REQUIRE(!started);
+  CHECK(started.error() == pool_errc::invalid_settings);
+  auto text = failure_of(started.error()).text;
+  CHECK(text.find("adapter: found \"nobody\"") != std::string::npos);
+  CHECK(text.find("register_native") != std::string::npos);
+}
