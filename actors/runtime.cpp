@@ -341,6 +341,12 @@ caf::expected<linked_pool> start_linked(caf::local_actor* starter,
   if (!supervisor)
     return supervisor.error();
   starter->link_to(*supervisor);
+  // A supervisor does not heed links whose other end has ended normally.
+  on_exit(caf::actor_cast<caf::strong_actor_ptr>(starter),
+          [weak = supervisor->address()](const caf::error&) {
+            if (auto x = caf::actor_cast<caf::actor>(weak))
+              caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
+          });
   return linked_pool{std::move(*supervisor), std::move(child->handle)};
 }
 

@@ -103,13 +103,3 @@ TEST_CASE(
   CHECK(f.stats().workers.size() == 2);
   CHECK(!f.stats().degraded);
 }
-
-TEST_CASE("a pool whose behaviour nobody registered says its name") {
-  auto x = lab(1);
-  x.adapter = "nobody";
-  native_fixture f{x, false};
-  auto why = f.app->await_ready(limit);
-  CHECK(why == pool_errc::start_failed);
-  CHECK(failure_of(why).text.find("nobody") != std::string::npos);
-  CHECK(f.call().why == pool_errc::pool_degraded);
-}
