@@ -31,6 +31,7 @@ void apply(const call_options& options, const pool_settings& settings,
   for (auto& outer : options.chain)
     x.chain.push_back(key_of(outer));
   x.how = options.strategy;
+  x.session = options.session;
   x.priority = static_cast<std::uint8_t>(options.priority);
 }
 
@@ -40,7 +41,8 @@ void fill(core_type::submission& x, const caf::message& content,
   if (content.match_elements<invocation>()) {
     auto& inv = content.get_as<invocation>(0);
     x.command = inv.command;
-    x.bytes = inv.command.size() + inv.arguments.data.size();
+    x.bytes = inv.command.size() + inv.arguments.data.size()
+              + inv.options.session.size();
     apply(inv.options, settings, now, x);
   } else {
     apply(call_options{}, settings, now, x);

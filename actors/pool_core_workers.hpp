@@ -199,7 +199,8 @@ void pool_core<T>::vacate(std::uint32_t at, time_point now, effects& out) {
   }
 }
 
-// Nobody sits there now. Equal keys wait for the successor, others for anybody.
+// Nobody sits there now. Equal keys, and those that only their session's home
+// will do for, wait for the successor, others for anybody.
 template <class T>
 void pool_core<T>::scatter(std::uint32_t seat, time_point now, effects& out) {
   auto& s = seats_[seat];
@@ -213,12 +214,12 @@ void pool_core<T>::scatter(std::uint32_t seat, time_point now, effects& out) {
   for (auto id = s.line.tail; id != no_index;) {
     auto before = requests_[id].prev;
     auto& r = requests_[id];
-    if (!r.keyed) {
+    if (!r.keyed && !r.homed) {
       dequeue(id);
       enqueue(id, place::central, r.priority, true, out);
     } else if (closed) {
       dequeue(id);
-      go_to_seat_of_key(id, true, out);
+      r.keyed ? go_to_seat_of_key(id, true, out) : go_home(id, true, out);
     }
     id = before;
   }
@@ -246,7 +247,10 @@ void pool_core<T>::expel(std::uint32_t at, time_point now, effects& out) {
 template <class T>
 void pool_core<T>::resize(std::uint32_t size, time_point now, effects& out) {
   std::lock_guard guard{mutex_};
+  auto had_seats = seats_.size() != 0;
   seats_.resize(size);
+  if (!had_seats && size != 0)
+    send_home(out);
   for (std::uint32_t at = 0; at < workers_.size(); ++at) {
     auto& w = workers_[at];
     if (w.used && !w.dead && w.seat != no_index && w.seat >= size
@@ -395,6 +399,7 @@ pool_snapshot pool_core<T>::snapshot(time_point now) const {
   result.abandoned = abandoned_;
   result.next_worker = seats_.turn();
   result.waiting_bytes = waiting_bytes_;
+  result.sessions = sessions_.size(now);
   result.waited = waited_;
   result.busy = busy_;
   result.counts = counts_;
