@@ -49,6 +49,20 @@ void fill(core_type::submission& x, const caf::message& content,
   }
 }
 
+// What a request is wrapped in says more than it does itself; what of that its
+// worker is to know must be inside.
+caf::message unwrap(const caf::message& inner, const call_options& options) {
+  if (!inner.match_elements<invocation>())
+    return inner;
+  auto& own = inner.get_as<invocation>(0).options;
+  if (own.correlation == options.correlation && own.session == options.session)
+    return inner;
+  auto result = inner.get_as<invocation>(0);
+  result.options.correlation = options.correlation;
+  result.options.session = options.session;
+  return caf::make_message(std::move(result));
+}
+
 // What the breaker is to think of an answer.
 verdict verdict_on(const caf::message& answer, const breaker_limits& breaker) {
   if (!answer.match_elements<caf::error>())
@@ -148,7 +162,7 @@ void door::take_request(caf::mailbox_element& what,
   core_type::submission x;
   if (content.match_elements<call_options, caf::message>()) {
     auto options = content.get_as<call_options>(0);
-    auto inner = content.get_as<caf::message>(1);
+    auto inner = unwrap(content.get_as<caf::message>(1), options);
     content = std::move(inner);
     fill(x, content, *ctx_->settings, now);
     apply(options, *ctx_->settings, now, x);
@@ -223,10 +237,11 @@ void door::take_credit(caf::mailbox_element& what,
 void door::take_cast(caf::mailbox_element& what, caf::execution_unit* context) {
   auto& content = what.content();
   auto now = ctx_->now();
-  auto inner = content.get_as<caf::message>(2);
+  auto& options = content.get_as<call_options>(1);
+  auto inner = unwrap(content.get_as<caf::message>(2), options);
   core_type::submission x;
   fill(x, inner, *ctx_->settings, now);
-  apply(content.get_as<call_options>(1), *ctx_->settings, now, x);
+  apply(options, *ctx_->settings, now, x);
   x.what = {nullptr, caf::message_id{}, inner};
   pool_context::effects out;
   auto refused = ctx_->core.submit(std::move(x), now, out) != pool_errc::none;
@@ -259,9 +274,10 @@ void door::take_checkout(caf::mailbox_element& what,
 
 // To every ready worker, before whatever waits for it.
 std::uint64_t door::broadcast(const call_options& options,
-                              const caf::message& content,
+                              const caf::message& inner,
                               caf::execution_unit* context) {
   auto now = ctx_->now();
+  auto content = unwrap(inner, options);
   std::uint64_t result = 0;
   for (auto& member : ctx_->core.members()) {
     core_type::submission x;

@@ -157,6 +157,9 @@ TEST_CASE("a handle can say which session its calls belong to") {
   f.pool = f.pool.with({.session = "ann"});
   CHECK(f.call("remember", {1}).json()["name"] == "ann");
   CHECK(f.remembered("bob", 1)["name"] == "bob"); // a call's own word wins
+  cast(f.pool, command("remember", {2}));
+  CHECK(f.eventually([](auto& x) { return x.counts.replied == 3; }));
+  CHECK(f.call("remember", {3}).json()["said"] == nlohmann::json{1, 2, 3});
 }
 
 TEST_CASE("threads of one worker serve a session at the same time") {
