@@ -19,7 +19,7 @@ def echo(x: object = None) -> object:
 def guest() -> object:
     """The name of the session."""
     session = charmer.session()
-    return session.name if session else None
+    return None if session is None else session.name
 
 
 @charmer.command(idempotent=True)
