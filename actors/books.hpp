@@ -86,8 +86,9 @@ struct pool_snapshot {
   std::uint32_t abandoned = 0;   ///< left behind, still running
   std::uint32_t next_worker = 0; ///< whose turn it is, counted from 0
   std::uint64_t waiting_bytes = 0;
-  span_sum waited; ///< from acceptance to a worker
-  span_sum busy;   ///< from a worker to the answer
+  std::uint64_t sessions = 0; ///< that are remembered
+  span_sum waited;            ///< from acceptance to a worker
+  span_sum busy;              ///< from a worker to the answer
   books counts;
   std::vector<worker_snapshot> workers;
 };

@@ -42,6 +42,10 @@ struct core_limits {
   /// carries out.
   bool managed = false;
   std::uint64_t seed = 0; ///< of random_worker
+  session_affinity affinity = session_affinity::prefer;
+  std::uint64_t max_sessions = 10'000;
+  /// How long after its last use a session is remembered.
+  std::chrono::nanoseconds session_ttl = std::chrono::hours(1);
 };
 
 /// A request as it comes in.
@@ -56,6 +60,7 @@ struct submission {
   time_point deadline;       ///< waiting and running together
   time_point queue_deadline; ///< waiting alone
   std::string_view command;
+  std::string_view session; ///< empty: none
   /// What the request itself says; nothing: the command decides.
   std::optional<bool> idempotent;
   worker_strategy how;
@@ -110,7 +115,8 @@ struct settlement {
   pool_errc code = pool_errc::none;
   std::uint64_t serial = 0;
   bool begun = false;
-  bool errand = false; ///< it was for the holder of a lease
+  bool errand = false;  ///< it was for the holder of a lease
+  bool session = false; ///< refused because of its session
   std::uint32_t deaths = 0;
   std::string worker;
   std::uint64_t incarnation = 0;

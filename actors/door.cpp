@@ -31,6 +31,7 @@ void apply(const call_options& options, const pool_settings& settings,
   for (auto& outer : options.chain)
     x.chain.push_back(key_of(outer));
   x.how = options.strategy;
+  x.session = options.session;
   x.priority = static_cast<std::uint8_t>(options.priority);
 }
 
@@ -40,11 +41,26 @@ void fill(core_type::submission& x, const caf::message& content,
   if (content.match_elements<invocation>()) {
     auto& inv = content.get_as<invocation>(0);
     x.command = inv.command;
-    x.bytes = inv.command.size() + inv.arguments.data.size();
+    x.bytes = inv.command.size() + inv.arguments.data.size()
+              + inv.options.session.size();
     apply(inv.options, settings, now, x);
   } else {
     apply(call_options{}, settings, now, x);
   }
+}
+
+// What a request is wrapped in says more than it does itself; what of that its
+// worker is to know must be inside.
+caf::message unwrap(const caf::message& inner, const call_options& options) {
+  if (!inner.match_elements<invocation>())
+    return inner;
+  auto& own = inner.get_as<invocation>(0).options;
+  if (own.correlation == options.correlation && own.session == options.session)
+    return inner;
+  auto result = inner.get_as<invocation>(0);
+  result.options.correlation = options.correlation;
+  result.options.session = options.session;
+  return caf::make_message(std::move(result));
 }
 
 // What the breaker is to think of an answer.
@@ -148,9 +164,10 @@ void door::take_request(caf::mailbox_element& what,
   caf::message content;
   auto& whole = what.content();
   if (whole.match_elements<call_options, caf::message>()) {
-    content = whole.get_as<caf::message>(1);
+    auto& options = whole.get_as<call_options>(0);
+    content = unwrap(whole.get_as<caf::message>(1), options);
     fill(x, content, *ctx_->settings, now);
-    apply(whole.get_as<call_options>(0), *ctx_->settings, now, x);
+    apply(options, *ctx_->settings, now, x);
   } else {
     content = what.move_content_to_message();
     fill(x, content, *ctx_->settings, now);
@@ -230,10 +247,11 @@ void door::take_credit(caf::mailbox_element& what,
 void door::take_cast(caf::mailbox_element& what, caf::execution_unit* context) {
   auto& content = what.content();
   auto now = ctx_->now();
-  auto inner = content.get_as<caf::message>(2);
+  auto& options = content.get_as<call_options>(1);
+  auto inner = unwrap(content.get_as<caf::message>(2), options);
   core_type::submission x;
   fill(x, inner, *ctx_->settings, now);
-  apply(content.get_as<call_options>(1), *ctx_->settings, now, x);
+  apply(options, *ctx_->settings, now, x);
   x.what = {nullptr, caf::message_id{}, inner};
   pool_context::effects out;
   auto refused = ctx_->core.submit(std::move(x), now, out) != pool_errc::none;
@@ -265,9 +283,10 @@ void door::take_checkout(caf::mailbox_element& what,
 
 // To every ready worker, before whatever waits for it.
 std::uint64_t door::broadcast(const call_options& options,
-                              const caf::message& content,
+                              const caf::message& inner,
                               caf::execution_unit* context) {
   auto now = ctx_->now();
+  auto content = unwrap(inner, options);
   std::uint64_t result = 0;
   for (auto& member : ctx_->core.members()) {
     core_type::submission x;

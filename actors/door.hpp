@@ -32,7 +32,7 @@ private:
   void take_cast(caf::mailbox_element& what, caf::execution_unit* context);
   void take_checkout(caf::mailbox_element& what, caf::execution_unit* context);
   std::uint64_t broadcast(const call_options& options,
-                          const caf::message& content,
+                          const caf::message& inner,
                           caf::execution_unit* context);
 
   pool_context_ptr ctx_;

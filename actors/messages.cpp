@@ -91,6 +91,7 @@ std::string to_json(const pool_stats& x) {
                                 {"expelled", c.expelled},
                                 {"overruns", c.overruns},
                                 {"waiting_bytes", x.waiting_bytes},
+                                {"sessions", x.sessions},
                                 {"workers", workers}};
   return result.dump();
 }

@@ -89,8 +89,9 @@ struct pool_stats {
   bool draining = false;
   bool circuit_open = false;
   std::uint64_t waiting_bytes = 0;
-  duration_stats waited; ///< from acceptance to a worker
-  duration_stats busy;   ///< from a worker to the answer
+  std::uint64_t sessions = 0; ///< that are remembered
+  duration_stats waited;      ///< from acceptance to a worker
+  duration_stats busy;        ///< from a worker to the answer
   books counts;
   std::vector<worker_stats> workers;
 };
@@ -99,8 +100,8 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, pool_stats& x) {
   return f(caf::meta::type_name("charmer::pool_stats"), x.pool, x.supervisor,
            x.size, x.overflow, x.abandoned, x.next_worker, x.degraded,
-           x.draining, x.circuit_open, x.waiting_bytes, x.waited, x.busy,
-           x.counts, x.workers);
+           x.draining, x.circuit_open, x.waiting_bytes, x.sessions, x.waited,
+           x.busy, x.counts, x.workers);
 }
 
 /// The short form (PhoenixGenApi's status, and poolex's counts).

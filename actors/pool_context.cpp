@@ -30,6 +30,9 @@ core_limits limits_of(const pool_settings& x) {
   result.max_abandoned = x.max_abandoned;
   result.managed = has_collections(x);
   result.seed = std::random_device{}();
+  result.affinity = x.session_affinity;
+  result.max_sessions = x.max_sessions;
+  result.session_ttl = x.session_ttl;
   return result;
 }
 
@@ -156,6 +159,12 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
   auto why = f.text.empty() ? std::string{} : ": " + f.text;
   switch (x.code) {
     case pool_errc::queue_full:
+      if (x.session) {
+        f.text = "the pool has as many sessions as it may (max_sessions "
+                 + std::to_string(settings->max_sessions)
+                 + "), and this would be a new one";
+        break;
+      }
       f.text = "the pool's queue is full (max_queue_size "
                + std::to_string(settings->max_queue_size) + ", max_queue_bytes "
                + std::to_string(settings->max_queue_bytes) + ")";
@@ -178,7 +187,10 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
       break;
     case pool_errc::no_available_worker:
       f.text = x.errand ? "the lease of the worker has ended"
-                        : "the strategy found no worker that can be had now";
+               : x.session
+                   ? "the worker of the session is busy (session_affinity "
+                     "\"fail\")"
+                   : "the strategy found no worker that can be had now";
       break;
     case pool_errc::unsupported:
       f.text = settings->queue == queue_order::off
@@ -390,6 +402,7 @@ pool_stats pool_context::stats() const {
   result.waited = duration_stats_of(snapshot.waited);
   result.busy = duration_stats_of(snapshot.busy);
   result.waiting_bytes = snapshot.waiting_bytes;
+  result.sessions = snapshot.sessions;
   result.counts = snapshot.counts;
   for (auto& w : snapshot.workers)
     result.workers.push_back(stats_of(std::move(w)));

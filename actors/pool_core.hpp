@@ -33,6 +33,7 @@
 #include "charmer/actors/key_table.hpp"
 #include "charmer/actors/request_table.hpp"
 #include "charmer/actors/seat_table.hpp"
+#include "charmer/actors/session_table.hpp"
 #include "charmer/actors/timer_wheel.hpp"
 #include "charmer/actors/worker_table.hpp"
 
@@ -260,12 +261,19 @@ private:
     pool_errc refusal = pool_errc::none;
     std::uint32_t worker = no_index;
     place where = place::central;
-    std::uint32_t line = 1; ///< in the queue: normal priority
+    std::uint32_t line = 1;  ///< in the queue: normal priority
+    bool by_session = false; ///< refused because its session's home is busy
   };
 
   // -- requests
   pool_errc refusal_of(const submission& x, time_point now) const;
   route choose(const submission& x, std::uint32_t kind, time_point now);
+  route choose_home(const submission& x, std::uint32_t session,
+                    std::uint32_t kind, time_point now);
+  route choose_new_home(const submission& x, std::uint32_t session,
+                        std::uint32_t kind, time_point now);
+  bool has_home(std::uint32_t session) const;
+  std::uint32_t some_seat(std::uint32_t session);
   route central(const submission& x, std::uint32_t kind, time_point now);
   route to_seat(std::uint32_t seat, bool alone, std::uint32_t kind,
                 time_point now);
@@ -273,6 +281,7 @@ private:
                        std::uint32_t kind, time_point now);
   bool fits(const submission& x, const route& to);
   pool_errc refuse(submission x, pool_errc code, effects& out);
+  pool_errc refuse_session(submission x, pool_errc code, effects& out);
   std::uint32_t admit(submission x, std::uint32_t kind, time_point now,
                       effects& out);
   void forget(std::uint32_t id, time_point now, effects& out);
@@ -293,6 +302,10 @@ private:
                effects& out);
   void dequeue(std::uint32_t id);
   void go_to_seat_of_key(std::uint32_t id, bool in_front, effects& out);
+  void go_home(std::uint32_t id, bool in_front, effects& out);
+  void send_home(effects& out);
+  void go_to_seat(std::uint32_t id, std::uint32_t seat, bool in_front,
+                  effects& out);
   std::uint32_t head_of_queue() const;
   std::uint32_t next_for(std::uint32_t at) const;
 
@@ -369,6 +382,7 @@ private:
   worker_table<Traits> workers_;
   seat_table seats_;
   key_table keys_;
+  session_table sessions_;
   desk_table desks_;
   command_table commands_;
   std::array<index_list, 3> queue_; // by priority
@@ -403,6 +417,7 @@ private:
 #include "charmer/actors/pool_core_nesting.hpp"
 #include "charmer/actors/pool_core_outcomes.hpp"
 #include "charmer/actors/pool_core_requests.hpp"
+#include "charmer/actors/pool_core_sessions.hpp"
 #include "charmer/actors/pool_core_time.hpp"
 #include "charmer/actors/pool_core_whole.hpp"
 #include "charmer/actors/pool_core_workers.hpp"

@@ -69,8 +69,11 @@ void pool_core<T>::lease(std::uint32_t id, std::uint32_t at, time_point now,
   workers_.relist(at);
   if (limits_.managed)
     note_worker(at);
-  if (w.seat != no_index)
+  if (w.seat != no_index) {
     weigh(w.seat);
+    if (r.session != no_index && !has_home(r.session))
+      sessions_.settle(r.session, w.seat);
+  }
   if (watches_overruns() && w.occupied <= w.capacity
       && r.role != purpose::lease)
     arm_overrun(id, out);

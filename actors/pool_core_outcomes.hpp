@@ -204,6 +204,8 @@ void pool_core<T>::let_go(std::uint32_t id, std::uint64_t books::*counter,
   r.worker = no_index;
   if (r.keyed)
     go_to_seat_of_key(id, true, out);
+  else if (r.homed)
+    go_home(id, true, out);
   else
     enqueue(id, place::central, r.priority, true, out);
   out.wake = true;

@@ -8,7 +8,8 @@ namespace charmer {
 template <class T>
 pool_core<T>::pool_core(core_limits limits, time_point now)
     : limits_(limits), epoch_(now), workers_(limits.prefetch),
-      seats_(limits.seed), breaker_(limits.breaker) {
+      seats_(limits.seed), sessions_(limits.max_sessions, limits.session_ttl),
+      breaker_(limits.breaker) {
   seats_.resize(limits.size);
 }
 
@@ -19,13 +20,23 @@ pool_errc pool_core<T>::submit(submission x, time_point now, effects& out) {
   std::lock_guard guard{mutex_};
   if (x.within.number != 0)
     return submit_errand(std::move(x), now, out);
+  // Where all requests share one worker a session has no choice.
+  auto by_session = x.how.kind == choice::unsaid && !x.session.empty()
+                    && limits_.usual.kind != choice::hash_worker;
   if (x.how.kind == choice::unsaid)
     x.how = limits_.usual;
   auto refusal = refusal_of(x, now);
   if (refusal != pool_errc::none)
     return refuse(std::move(x), refusal, out);
+  auto session = no_index;
+  if (!x.session.empty()) {
+    session = sessions_.enter(x.session, now);
+    if (session == no_index)
+      return refuse_session(std::move(x), pool_errc::queue_full, out);
+  }
   auto kind = commands_.find(x.command);
-  auto to = choose(x, kind, now);
+  auto to =
+      by_session ? choose_home(x, session, kind, now) : choose(x, kind, now);
   if (to.refusal == pool_errc::none && to.worker == no_index && !fits(x, to))
     to.refusal = pool_errc::queue_full;
   if (to.refusal == pool_errc::none && would_deadlock(x, to))
@@ -41,12 +52,17 @@ pool_errc pool_core<T>::submit(submission x, time_point now, effects& out) {
   if (to.refusal != pool_errc::none) {
     if (keyed && to.where != place::key)
       keys_.leave(x.how.value);
-    return refuse(std::move(x), to.refusal, out);
+    if (session != no_index)
+      sessions_.leave(session, now);
+    return to.by_session ? refuse_session(std::move(x), to.refusal, out)
+                         : refuse(std::move(x), to.refusal, out);
   }
   auto id = admit(std::move(x), kind, now, out);
   auto& r = requests_[id];
   r.probe = probe;
   r.keyed = keyed && to.where != place::key;
+  r.session = session;
+  r.homed = by_session && limits_.affinity != session_affinity::prefer;
   if (to.worker != no_index)
     lease(id, to.worker, now, out);
   else
@@ -271,6 +287,8 @@ void pool_core<T>::forget(std::uint32_t id, time_point now, effects& out) {
   auto& r = requests_[id];
   auto keyed = r.keyed;
   auto key = r.how.value;
+  if (r.session != no_index)
+    sessions_.leave(r.session, now);
   requests_.forget(id);
   if (keyed)
     promote(key, now, out);
@@ -364,6 +382,12 @@ void pool_core<T>::go_to_seat_of_key(std::uint32_t id, bool in_front,
     return;
   }
   auto seat = jump_hash(requests_[id].how.value, seats_.size());
+  go_to_seat(id, seat, in_front, out);
+}
+
+template <class T>
+void pool_core<T>::go_to_seat(std::uint32_t id, std::uint32_t seat,
+                              bool in_front, effects& out) {
   enqueue(id, place::seat, seat, in_front, out);
   if (seats_[seat].worker != no_index)
     hungry_.push_back(seats_[seat].worker);

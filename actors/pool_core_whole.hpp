@@ -9,7 +9,10 @@ namespace charmer {
 template <class T>
 void pool_core<T>::resize(std::uint32_t size, time_point now, effects& out) {
   std::lock_guard guard{mutex_};
+  auto had_seats = seats_.size() != 0;
   seats_.resize(size);
+  if (!had_seats && size != 0)
+    send_home(out);
   for (std::uint32_t at = 0; at < workers_.size(); ++at) {
     auto& w = workers_[at];
     if (w.used && !w.dead && w.seat != no_index && w.seat >= size
@@ -158,6 +161,7 @@ pool_snapshot pool_core<T>::snapshot(time_point now) const {
   result.abandoned = abandoned_;
   result.next_worker = seats_.turn();
   result.waiting_bytes = waiting_bytes_;
+  result.sessions = sessions_.size(now);
   result.waited = waited_;
   result.busy = busy_;
   result.counts = counts_;

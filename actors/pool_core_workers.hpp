@@ -202,7 +202,8 @@ void pool_core<T>::bury_all(std::uint32_t at, time_point now, effects& out) {
   }
 }
 
-// Nobody sits there now. Equal keys wait for the successor, others for anybody.
+// Nobody sits there now. Equal keys, and those that only their session's home
+// will do for, wait for the successor, others for anybody.
 template <class T>
 void pool_core<T>::scatter(std::uint32_t seat, time_point now, effects& out) {
   auto& s = seats_[seat];
@@ -216,12 +217,12 @@ void pool_core<T>::scatter(std::uint32_t seat, time_point now, effects& out) {
   for (auto id = s.line.tail; id != no_index;) {
     auto before = requests_[id].prev;
     auto& r = requests_[id];
-    if (!r.keyed) {
+    if (!r.keyed && !r.homed) {
       dequeue(id);
       enqueue(id, place::central, r.priority, true, out);
     } else if (closed) {
       dequeue(id);
-      go_to_seat_of_key(id, true, out);
+      r.keyed ? go_to_seat_of_key(id, true, out) : go_home(id, true, out);
     }
     id = before;
   }

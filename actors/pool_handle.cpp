@@ -18,6 +18,7 @@ call_options merge(call_options own, const call_options& defaults) {
   use(own.priority, defaults.priority, priority::normal);
   use(own.idempotent, defaults.idempotent, idempotence::unsaid);
   use(own.correlation, defaults.correlation, std::string{});
+  use(own.session, defaults.session, std::string{});
   use(own.within, defaults.within, call_id{});
   return own;
 }

@@ -83,6 +83,8 @@ struct request_record {
   bool keyed = false;        ///< others of its key may wait behind it
   bool alone = false;        ///< is never sent ahead, nor is one behind it
   bool streamed = false;     ///< a part of its answer has been given away
+  bool homed = false;        ///< only the home of its session will do
+  std::uint32_t session = no_index;
   std::optional<bool> idempotent;
   worker_strategy how;
   std::vector<request_key> chain; ///< who waits for it

@@ -19,6 +19,7 @@ wire::call_parts parts_of(const invocation& x, std::uint64_t lease,
           x.arguments,
           static_cast<std::uint64_t>(limit),
           x.options.correlation,
+          x.options.session,
           x.options.window};
 }
 

@@ -58,7 +58,8 @@ struct call_options {
   /// Appears in Python's log records and in events.
   std::string correlation;
   /// Names a session: its requests go to one worker, as far as the setting
-  /// session_affinity says, and find there what it remembers. Empty: none.
+  /// session_affinity says, and find there what charmer.session() remembers.
+  /// With a `strategy` of its own a request goes where that says. Empty: none.
   std::string session;
   /// Set by charmer::call; names the request when it is to be cancelled.
   call_id id;

@@ -9,6 +9,7 @@
 // (nanoseconds), sizes are bytes.
 #pragma once
 
+#include "charmer/profiles/strategy.hpp"
 #include "charmer/supervision/backoff.hpp"
 #include "charmer/supervision/caf.hpp"
 #include "charmer/supervision/child_spec.hpp"
@@ -117,6 +118,19 @@ struct pool_settings {
   std::string idle_workers_impl;
   std::string busy_workers_impl;
   std::string idle_overflow_workers_impl;
+
+  // -- sessions ---------------------------------------------------------------
+
+  /// What becomes of a request whose session is at home with a worker that is
+  /// busy: "prefer" any other, "wait" for that one, or "fail" at once with
+  /// no_available_worker. A request that names a strategy goes where that says.
+  charmer::session_affinity session_affinity =
+      charmer::session_affinity::prefer;
+  /// How long after its last use a session is forgotten, by the pool and by
+  /// the worker. infinite: never.
+  timespan session_ttl = std::chrono::hours(1);
+  /// How many sessions the pool remembers. One more is answered `queue_full`.
+  std::uint32_t max_sessions = 10'000;
 
   // -- overflow and resizing --------------------------------------------------
 

@@ -254,6 +254,13 @@ void each_field(Struct& x, Visitor&& f) {
   f("busy_workers_impl", x.busy_workers_impl, collection);
   f("idle_overflow_workers_impl", x.idle_overflow_workers_impl, collection);
 
+  f("session_affinity", x.session_affinity,
+    named<session_affinity>{{{"prefer", session_affinity::prefer},
+                             {"wait", session_affinity::wait},
+                             {"fail", session_affinity::fail}}});
+  f("session_ttl", x.session_ttl, duration{1ms, infinite});
+  f("max_sessions", x.max_sessions, whole{1, 10'000'000});
+
   f("max_overflow", x.max_overflow, whole{0, 10'000});
   f("overflow_retention", x.overflow_retention, duration{0s, infinite});
   f("min_size", x.min_size, whole{0, 10'000});

@@ -80,6 +80,14 @@ constexpr std::uint64_t stable_hash(std::uint64_t x) noexcept {
   return result;
 }
 
+/// What becomes of a request whose session is at home with a worker that is
+/// busy. See call_options::session.
+enum class session_affinity : std::uint8_t {
+  prefer, ///< any other may take it; the session stays at home where it was
+  wait,   ///< it waits for that one worker
+  fail,   ///< it is answered no_available_worker at once
+};
+
 constexpr worker_strategy hash_worker(std::string_view key) noexcept {
   return {choice::hash_worker, stable_hash(key)};
 }

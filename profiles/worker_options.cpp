@@ -21,6 +21,13 @@ json options_of(const pool_settings& x) {
     result["telemetry"]["allow"] = telemetry.allow;
   if (telemetry.deny != usual.telemetry.deny)
     result["telemetry"]["deny"] = telemetry.deny;
+  if (x.session_ttl == infinite)
+    result["sessions"]["ttl"] = 1e12; // seconds; JSON knows no infinity
+  else if (x.session_ttl != usual.session_ttl)
+    result["sessions"]["ttl"] =
+        std::chrono::duration<double>(x.session_ttl).count();
+  if (x.max_sessions != usual.max_sessions)
+    result["sessions"]["max"] = x.max_sessions;
   return result;
 }
 

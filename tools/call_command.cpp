@@ -84,7 +84,8 @@ exit_status call_command(const call_arguments& x) {
   dispatcher calls{app.system(),
                    *app.pools().pool(name),
                    x.command,
-                   {.timeout = x.timeout == timespan{0} ? unsaid : x.timeout},
+                   {.timeout = x.timeout == timespan{0} ? unsaid : x.timeout,
+                    .session = x.session},
                    outcomes};
   calls.send({{0, std::move(arguments)}});
   if (!await(*outcomes, signals)) {

@@ -237,6 +237,9 @@ CLI::App* add_call(CLI::App& to, call_arguments& x) {
   add_duration(*app, "--timeout", x.timeout,
                "How long it may take; else the pool's\n"
                "request_timeout");
+  app->add_option("--session", x.session,
+                  "What charmer.session() is called in the command")
+      ->type_name("NAME");
   add_report_options(*app, x.told);
   app->footer(examples_call + ('\n' + describe_exit_statuses()));
   return app;

@@ -41,6 +41,7 @@ struct call_arguments {
   std::string command;
   std::string arguments = "{}"; ///< JSON; "-": read from stdin
   timespan timeout{0};          ///< 0: the pool's request_timeout
+  std::string session;          ///< empty: none
 };
 
 /// What becomes of an item that failed.

@@ -70,6 +70,8 @@ call_sizes measure(const call_parts& x) {
     n.call += field_size(x.correlation.size());
   if (x.credit != 0)
     n.call += 2 + 1 + varint_size(x.credit);
+  if (!x.session.empty())
+    n.call += field_size(x.session.size());
   return n;
 }
 
@@ -107,6 +109,8 @@ void append_call_head(std::vector<char>& out, const call_parts& x) {
     out.push_back(varint_tag(Call::kCreditFieldNumber));
     append_varint(out, x.credit);
   }
+  if (!x.session.empty())
+    append_bytes(out, Call::kSessionFieldNumber, x.session);
   append_head(out, Call::kArgumentsFieldNumber, n.payload);
   switch (x.arguments.is) {
     case payload::kind::json:

@@ -31,6 +31,7 @@ struct call_parts {
   const payload& arguments;
   std::uint64_t timeout_ns = 0;
   std::string_view correlation;
+  std::string_view session;
   /// Of a stream: chunks that may be sent at first. 0: no stream is wanted.
   std::uint32_t credit = 0;
 };

@@ -1,10 +1,11 @@
 // A million random operations on the books, one after the other, against a
-// simple model: who was given what. Requests by every strategy, leases and
-// errands, answers that come twice or too late, deaths, bounces, cancellations,
-// changes of size, overflow, recycling, and time.
+// simple model: who was given what. Requests by every strategy and of sessions,
+// leases and errands, answers that come twice or too late, deaths, bounces,
+// cancellations, changes of size, overflow, recycling, and time.
 //
 // What must hold at every step: a worker has never more than its capacity,
-// equal keys never overlap and never overtake each other, the books balance. At
+// equal keys never overlap and never overtake each other, a session that must
+// stay at home does, the books balance. At
 // the end every request has had exactly one outcome and every worker is idle.
 //
 // Repeat a run with CHARMER_SEED=n; CHARMER_OPERATIONS=n for another length.
@@ -15,6 +16,8 @@
 #include <cstdlib>
 #include <map>
 #include <random>
+#include <set>
+#include <string>
 #include <vector>
 
 using namespace charmer;
@@ -53,14 +56,22 @@ struct asked {
   bool is_lease = false;
   bool is_errand = false;
   bool held = false;
-  std::uint64_t key = 0; // of hash_worker; 0: none
+  std::uint64_t key = 0;     // of hash_worker; 0: none
+  std::uint64_t session = 0; // 0: none
   bool begun_before = false;
+};
+
+struct guest {
+  std::uint32_t home = no_index;
+  std::uint64_t sizes = 0; // it was found at home after so many resizes
+  std::set<int> under_way; // at least these
 };
 
 class world {
 public:
   world(std::uint64_t seed, core_limits limits)
-      : random(seed), core(limits, now), usual_size(limits.size) {}
+      : random(seed), core(limits, now), usual_size(limits.size),
+        stays(limits.affinity != session_affinity::prefer) {}
 
   std::uint64_t roll(std::uint64_t n) { return random() % n; }
 
@@ -85,6 +96,7 @@ public:
     std::vector<send_gate*> gates;
     for (auto& x : out.assignments) {
       begins(x.what);
+      begins_at_home(x.what, x.to);
       leases[x.lease] = {x.to, x.what, requests[index(x.what)].is_errand};
       if (x.gate)
         gates.push_back(x.gate);
@@ -129,9 +141,26 @@ public:
     REQUIRE((fresh || i->second == request));
   }
 
+  // While others of its session are under way it runs where they did.
+  void begins_at_home(int request, std::uint64_t worker) {
+    auto& r = requests[index(request)];
+    if (r.session == 0 || !stays || alive.count(worker) == 0)
+      return;
+    auto seat = alive[worker].seat;
+    auto& g = guests[r.session];
+    if (g.under_way.size() > 1 && g.home != no_index && g.sizes == resizes) {
+      ++at_home;
+      REQUIRE(seat == g.home);
+    }
+    g.home = seat;
+    g.sizes = resizes;
+  }
+
   // Its worker has let go of it, or it has not begun and never will.
   void key_ended(int request) {
     auto& r = requests[index(request)];
+    if (r.session != 0 && r.outcomes != 0 && !with_worker(request))
+      guests[r.session].under_way.erase(request);
     auto i = running_key.find(r.key);
     if (i != running_key.end() && i->second == request && !with_worker(request))
       running_key.erase(i);
@@ -196,6 +225,17 @@ public:
       x.within = {1, static_cast<std::uint64_t>(lease) + 1};
       r.is_errand = true;
       r.key = 0;
+    }
+    std::string session;
+    if (!r.is_errand && !r.is_lease && x.how.kind == choice::unsaid
+        && roll(2) == 0) {
+      r.session = 1 + roll(6);
+      session = "guest " + std::to_string(r.session);
+      x.session = session;
+      auto& g = guests[r.session];
+      if (g.under_way.empty())
+        g.home = no_index; // it may begin anew
+      g.under_way.insert(number);
     }
     requests.push_back(r);
     with([&](auto& o) { core.submit(std::move(x), now, o); });
@@ -354,11 +394,17 @@ public:
   void caller_dies() {
     auto who = &callers[roll(4)];
     effects out;
+    guests.clear(); // the model does not know which of their requests end
     // Nobody is told: the model takes the difference from the books.
     auto before = core.snapshot(now).counts.cancelled;
     core.caller_died(who, now, out);
     silent += core.snapshot(now).counts.cancelled - before;
     carry_out(out);
+  }
+
+  void resize(std::uint32_t size) {
+    ++resizes;
+    with([&](auto& o) { core.resize(size, now, o); });
   }
 
   void pass() {
@@ -393,9 +439,7 @@ public:
     else if (roll(10) == 0)
       caller_dies();
     else if (roll(4) == 0)
-      with([&](auto& o) {
-        core.resize(static_cast<std::uint32_t>(roll(9)), now, o);
-      });
+      resize(static_cast<std::uint32_t>(roll(9)));
     else if (roll(40) == 0)
       with([&](auto& o) { core.degrade(1, now, o); });
   }
@@ -412,7 +456,7 @@ public:
 
   // Lets everything come to its end.
   void finish() {
-    with([&](auto& o) { core.resize(usual_size, now, o); });
+    resize(usual_size);
     for (int i = 0; i < 10'000 && !at_rest(); ++i) {
       fill();
       deliver();
@@ -436,6 +480,7 @@ public:
   core_type::time_point now{1000s};
   core_type core;
   std::uint32_t usual_size;
+  bool stays; // sessions do not go elsewhere
   char callers[4];
   std::vector<asked> requests;
   std::map<std::uint64_t, given> leases; // with a worker, as it sees it
@@ -445,7 +490,10 @@ public:
   std::vector<int> held;
   std::vector<send_gate*> in_flight;
   std::vector<std::uint64_t> doomed;
-  std::uint64_t silent = 0; // ended because their caller did
+  std::map<std::uint64_t, guest> guests;
+  std::uint64_t resizes = 0;
+  std::uint64_t at_home = 0; // how often that was looked at
+  std::uint64_t silent = 0;  // ended because their caller did
 };
 
 core_limits limits_of_round(std::mt19937_64& random) {
@@ -465,6 +513,9 @@ core_limits limits_of_round(std::mt19937_64& random) {
     result.breaker.failures = 1u
                               << static_cast<unsigned>(pool_errc::worker_died);
   }
+  result.affinity = static_cast<session_affinity>(random() % 3);
+  result.max_sessions = 3 + random() % 5;
+  result.session_ttl = std::chrono::milliseconds(1 + random() % 500);
   result.seed = random();
   return result;
 }
@@ -477,6 +528,7 @@ TEST_CASE("a million operations leave every request with one outcome") {
   CAPTURE(seed);
   std::mt19937_64 rounds{seed};
   constexpr std::uint64_t each = 20'000;
+  std::uint64_t at_home = 0;
   for (std::uint64_t done = 0; done < operations; done += each) {
     auto limits = limits_of_round(rounds);
     world w{rounds(), limits};
@@ -487,6 +539,7 @@ TEST_CASE("a million operations leave every request with one outcome") {
     }
     w.finish();
     REQUIRE(w.at_rest());
+    at_home += w.at_home;
     auto books = w.core.snapshot(w.now).counts;
     CHECK(books.balanced());
     if (done == 0)
@@ -508,4 +561,6 @@ TEST_CASE("a million operations leave every request with one outcome") {
           x.worker, " is in state ", static_cast<int>(x.state), " running ",
           x.running);
   }
+  if (operations >= 1'000'000)
+    CHECK(at_home > 50);
 }

@@ -54,6 +54,8 @@ TEST_CASE("the defaults of a pool are those of this table") {
       "default_strategy": "", "queue": "fifo",
       "waiting_callers_impl": "", "idle_workers_impl": "",
       "busy_workers_impl": "", "idle_overflow_workers_impl": "",
+      "session_affinity": "prefer", "session_ttl": "1h",
+      "max_sessions": 10000,
       "max_overflow": 0, "overflow_retention": "0s",
       "min_size": 0, "max_size": 10000,
 

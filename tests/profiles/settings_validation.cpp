@@ -99,6 +99,7 @@ TEST_CASE("every field can be set from JSON") {
       "default_strategy": "next_worker", "queue": "lifo",
       "waiting_callers_impl": "by_age", "idle_workers_impl": "a",
       "busy_workers_impl": "b", "idle_overflow_workers_impl": "c",
+      "session_affinity": "wait", "session_ttl": "2h", "max_sessions": 7,
       "max_overflow": 9, "overflow_retention": "3s",
       "min_size": 2, "max_size": 20,
       "overrun_warning": "1s", "max_overrun_warnings": 5,
@@ -153,6 +154,9 @@ TEST_CASE("every field can be set from JSON") {
   CHECK(p.idle_workers_impl == "a");
   CHECK(p.busy_workers_impl == "b");
   CHECK(p.idle_overflow_workers_impl == "c");
+  CHECK(p.session_affinity == session_affinity::wait);
+  CHECK(p.session_ttl == 2h);
+  CHECK(p.max_sessions == 7);
   CHECK(p.max_overflow == 9);
   CHECK(p.overflow_retention == 3s);
   CHECK(p.min_size == 2);

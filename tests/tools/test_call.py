@@ -28,6 +28,11 @@ def test_arguments_may_be_left_out_or_come_from_stdin(charmer: Command) -> None:
     )
 
 
+def test_a_call_may_belong_to_a_session(charmer: Command) -> None:
+    assert charmer.call("guest").stdout == "null\n"
+    assert charmer.call("guest", "--session", "ann").stdout == '"ann"\n'
+
+
 def test_bytes_are_written_as_they_are(charmer: Command) -> None:
     process = charmer.start("call", "-c", charmer.settings(), "raw", "256")
     out, _ = process.communicate(timeout=60)

@@ -47,14 +47,16 @@ TEST_CASE("a call laid out by hand is what Protobuf reads") {
          {std::uint64_t{1}, std::uint64_t{300}, std::uint64_t{1} << 62})
       for (std::uint64_t timeout : {std::uint64_t{0}, std::uint64_t{1} << 40})
         for (auto correlation : {"", "abc-123"}) {
-          auto frame = parsed(
-              call_bytes({id, "command", arguments, timeout, correlation}));
+          std::string session(timeout != 0 ? 200 : 0, 's');
+          auto frame = parsed(call_bytes(
+              {id, "command", arguments, timeout, correlation, session}));
           REQUIRE(frame.has_call());
           auto& call = *frame.mutable_call();
           CHECK_EQ(call.id(), id);
           CHECK_EQ(call.command(), "command");
           CHECK_EQ(call.timeout_ns(), timeout);
           CHECK_EQ(call.correlation(), correlation);
+          CHECK_EQ(call.session(), session);
           CHECK(take(*call.mutable_arguments()) == arguments);
         }
 }

@@ -15,6 +15,13 @@ def echo(x: object = None) -> object:
     return x
 
 
+@charmer.command
+def guest() -> object:
+    """The name of the session."""
+    session = charmer.session()
+    return None if session is None else session.name
+
+
 @charmer.command(idempotent=True)
 def square(x: int) -> int:
     """The square.
