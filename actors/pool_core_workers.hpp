@@ -138,7 +138,7 @@ void pool_core<T>::worker_died(std::uint64_t incarnation, const cause& why,
   workers_.bury(at);
   if (w.leases.empty())
     workers_.drop(at);
-  else if (workers_.close_gate(at))
+  else if (w.proof || workers_.close_gate(at))
     bury_all(at, now, out);
   serve(now, out);
   out.wake = out.wake || head_of_queue() != no_index;
