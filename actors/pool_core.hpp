@@ -360,6 +360,8 @@ private:
   void request_tick(effects& out);
   void ask_for(time_point tick, effects& out);
   void expired(std::uint32_t id, time_point now, effects& out);
+  bool is_stuck(std::uint32_t id);
+  bool is_first(std::uint32_t id) const;
   void overran(std::uint32_t id, time_point now, effects& out);
 
   // A command of which nothing is known is taken to be long: nothing is sent
