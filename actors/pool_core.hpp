@@ -7,9 +7,10 @@
 // is how every accepted request gets exactly one outcome.
 //
 // Where a request can be: in the pool's queue, in the line of one seat (the
-// strategies that choose a worker), behind another one of its key or of its
-// lease by hand, undecided (the application's strategy chooses), or with a
-// worker. See request_table, worker_table, seat_table, key_table, desk_table.
+// strategies that choose a worker, sessions that wait for theirs), behind
+// another one of its key or of its lease by hand, undecided (the application's
+// strategy chooses), or with a worker. See request_table, worker_table,
+// seat_table, key_table, desk_table, session_table.
 //
 // Threading: all members may be called from any thread; one mutex. Nothing is
 // sent under the lock: a call fills an `effects`, and the caller carries it out
@@ -362,6 +363,8 @@ private:
   void request_tick(effects& out);
   void ask_for(time_point tick, effects& out);
   void expired(std::uint32_t id, time_point now, effects& out);
+  bool is_stuck(std::uint32_t id);
+  bool is_first(std::uint32_t id) const;
   void overran(std::uint32_t id, time_point now, effects& out);
 
   // A command of which nothing is known is taken to be long: nothing is sent

@@ -82,10 +82,7 @@ void pool_core<T>::expired(std::uint32_t id, time_point now, effects& out) {
       withdraw(id, pool_errc::exec_timeout, true, now, out);
       break;
     case stage::cancelling:
-      // One that has not begun lies behind another and will not begin; it does
-      // no harm.
-      if (may_have_begun(id)
-          && workers_[r.worker].state != worker_state::expelled)
+      if (workers_[r.worker].state != worker_state::expelled && is_stuck(id))
         expel(r.worker, now, out);
       r.deadline = now + limits_.cancel_grace;
       arm(id, out);
@@ -93,6 +90,32 @@ void pool_core<T>::expired(std::uint32_t id, time_point now, effects& out) {
     case stage::free:
       break;
   }
+}
+
+// Whether the worker of a cancelled request hangs: it runs it and does not
+// stop; or it has not begun it for a whole grace although nothing was before
+// it, as a process that was stopped, or reads nothing. A request that lies
+// behind another will not begin, and does no harm.
+template <class T>
+bool pool_core<T>::is_stuck(std::uint32_t id) {
+  if (may_have_begun(id))
+    return true;
+  auto& r = requests_[id];
+  auto was_overdue = std::exchange(r.overdue, is_first(id));
+  return was_overdue && r.overdue;
+}
+
+// Whether its worker has the capacity to run it now.
+template <class T>
+bool pool_core<T>::is_first(std::uint32_t id) const {
+  auto& w = workers_[requests_[id].worker];
+  auto at = w.leases.head;
+  for (std::uint32_t i = 0; i < w.capacity && at != no_index; ++i) {
+    if (at == id)
+      return true;
+    at = requests_[at].next;
+  }
+  return false;
 }
 
 // -- what runs for long -------------------------------------------------------

@@ -85,6 +85,7 @@ struct request_record {
   bool streamed = false;     ///< a part of its answer has been given away
   bool homed = false;        ///< only the home of its session will do
   std::uint32_t session = no_index;
+  bool overdue = false; ///< was first, not begun, when its grace was over
   std::optional<bool> idempotent;
   worker_strategy how;
   std::vector<request_key> chain; ///< who waits for it

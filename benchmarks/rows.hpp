@@ -37,7 +37,12 @@ std::vector<result> native_strategies(const conditions& x);
 std::vector<result> killed_workers(const conditions& x);
 std::vector<result> hanging_requests(const conditions& x);
 std::vector<result> overload(const conditions& x);
+std::vector<result> a_million_calls(const conditions& x);
+std::vector<result> free_threads(const conditions& x);
 std::vector<result> growing_work(const conditions& x);
+std::vector<result> threads_beside_processes(const conditions& x);
+std::vector<result> waiting_calls(const conditions& x);
+std::vector<result> many_workers(const conditions& x);
 std::vector<result> restart_of_a_child(const conditions& x);
 std::vector<result> dynamic_children(const conditions& x);
 

@@ -101,6 +101,41 @@ TEST_CASE("a request that runs too long is cancelled, then its worker goes") {
   CHECK(b.met.assignments.size() == 1);
 }
 
+TEST_CASE("a worker that does not begin what it was given goes, two graces "
+          "after the deadline") {
+  bench b;
+  b.hire("w", std::make_shared<told>());
+  b.submit("a");
+  auto out = b.pass(60'001ms);
+  REQUIRE(out.settlements.size() == 1);
+  CHECK(!out.settlements[0].begun);
+  CHECK(b.pass(501ms).expulsions.empty());
+  CHECK(b.pass(501ms).expulsions.size() == 1);
+  CHECK(b.counts().expelled == 1);
+}
+
+TEST_CASE("a cancelled request that lies behind another harms nobody") {
+  bench b{ahead()};
+  auto proof = std::make_shared<told>();
+  b.hire("w", proof);
+  // So short that the next one is sent ahead.
+  for (int i = 0; i < 20; ++i)
+    b.answer(b.submit("quick").assignments.at(0).lease, verdict::success, 1us);
+  auto x = b.request("a");
+  x.deadline = core_type::time_point::max();
+  auto first = b.submit(x).assignments.at(0).lease;
+  proof->leases.insert(first);
+  auto y = b.request("b");
+  y.deadline = b.now + 1s;
+  REQUIRE(b.submit(y).assignments.size() == 1);
+  CHECK(b.pass(1'001ms).cancellations.size() == 1);
+  for (int i = 0; i < 10; ++i)
+    CHECK(b.pass(501ms).expulsions.empty());
+  // It is first from here on; its worker has a grace to say so.
+  b.answer(first);
+  CHECK(b.pass(501ms).expulsions.empty());
+}
+
 TEST_CASE("a worker that listens to a cancellation is kept") {
   bench b;
   b.hire("w");

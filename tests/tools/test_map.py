@@ -483,6 +483,28 @@ def test_nothing_is_left_when_it_is_killed(charmer: Command) -> None:
     process.communicate(timeout=10)
 
 
+def test_a_host_that_was_stopped_for_a_while_kills_and_loses_nobody(
+    charmer: Command,
+) -> None:
+    seen: List[List[int]] = []
+
+    def stop_once(process: Any) -> None:
+        if not seen:
+            seen.append(sorted(workers(process.pid)))
+            process.send_signal(signal.SIGSTOP)
+            time.sleep(1.5)  # longer than any item may take
+            process.send_signal(signal.SIGCONT)
+        elif len(seen) == 1:
+            seen.append(sorted(workers(process.pid)))
+
+    status, out, err = map_while(
+        charmer, charmer.settings(), ["sleep", "--timeout", "1s"],
+        lines([0.05] * 200), stop_once,
+    )  # fmt: skip
+    assert (status, parsed(out)) == (0, [0.05] * 200), err
+    assert len(seen) == 2 and seen[0] == seen[1] and len(seen[0]) == 4
+
+
 def test_the_summary_tells_what_was_done(charmer: Command) -> None:
     done = charmer.map("--summary", "square", input=lines(range(1234)))
     assert re.fullmatch(
