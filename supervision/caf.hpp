@@ -14,6 +14,7 @@
 #include <mutex>
 #include <string>
 #include <type_traits>
+#include <unordered_set>
 #include <utility>
 
 namespace charmer {
@@ -143,6 +144,26 @@ public:
 
   using last_word = std::function<caf::error(const caf::mailbox_element&)>;
 
+  /// Whom this actor was linked to while `f` ran is remembered until it ends.
+  template <class F>
+  auto noting_links(F f) {
+    noting_links_ = true;
+    struct note_no_more {
+      bool& noting;
+      ~note_no_more() { noting = false; }
+    } end{noting_links_};
+    return f();
+  }
+
+  /// Whether it was one of those; forgets it.
+  bool was_noted(const caf::actor_addr& x) { return links_.erase(x) != 0; }
+
+  void add_link(caf::abstract_actor* x) override {
+    if (noting_links_ && x)
+      links_.insert(x->address());
+    caf::event_based_actor::add_link(x);
+  }
+
   /// What is in the mailbox already is still received.
   void say_last(last_word answer) {
     std::lock_guard guard{mutex_};
@@ -169,6 +190,8 @@ public:
   }
 
 private:
+  bool noting_links_ = false;
+  std::unordered_set<caf::actor_addr> links_;
   std::mutex mutex_;
   last_word answer_;
 };

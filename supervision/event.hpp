@@ -73,7 +73,10 @@ struct event {
 
   template <std::integral T>
   void set(std::string_view key, T value) {
-    set(key, static_cast<std::int64_t>(value));
+    if constexpr (std::unsigned_integral<T>)
+      set_json(key, std::to_string(value)); // also what no int64 can hold
+    else
+      set(key, static_cast<std::int64_t>(value));
   }
 
   void set(std::string_view key, const char* value) {

@@ -106,6 +106,10 @@ void event_hub::see_who_listens() {
 caf::error event_hub::add(handler_spec x) {
   if (auto mistake = validate(x))
     return mistake;
+  if (weak_from_this().expired())
+    return make_error(supervision_errc::invalid_spec,
+                      "an event hub must be made with std::make_shared: its "
+                      "handlers hold on to it");
   auto taken = [&] {
     return make_error(supervision_errc::already_present,
                       "handler '" + x.name + "'");

@@ -5,6 +5,9 @@
 // (event_manager.hpp). Each handler has a bounded queue and an actor that hosts
 // it.
 //
+// It must be made with std::make_shared. A handler that needs its hub holds a
+// weak_ptr to it: two that own each other never end.
+//
 // Threading: every member function is thread-safe. notify never blocks and
 // never waits for a handler. Destroy the hub before its actor system; what
 // waits is still delivered then (an actor as handler gets `drain_limit` for
@@ -60,8 +63,9 @@ public:
   /// said.
   caf::error add(handler_spec x);
 
-  /// Adds a function under a name that is made up, and returns that. Errors:
-  /// invalid_spec if there is no function.
+  /// Adds a function under a name that is made up, and returns that. It is to
+  /// be quick: one that blocks is added with `blocking`. Errors: invalid_spec
+  /// if there is no function.
   caf::expected<std::string> observe(std::function<void(const event&)> f,
                                      event_filter filter = {});
 

@@ -93,16 +93,24 @@ bool handler_host::deal_with(const event& x) {
 void handler_host::ask_receiver(event_queue::entry x) {
   busy_ = true;
   // Infinite: the end of the receiver is noticed by the monitor, elsewhere too.
+  // Who was swapped away while it had an event may answer when it likes.
+  pending_ = std::move(x.pending);
   self_->request(spec_.receiver, caf::infinite, *x.what)
-      .then([this, pending = x.pending] { answered(); },
-            [this, pending = x.pending](caf::error& why) {
+      .then(
+          [this, asked = generation_] {
+            if (asked == generation_)
+              answered();
+          },
+          [this, asked = generation_](caf::error& why) {
+            if (asked == generation_)
               end(make_error(supervision_errc::handler_failed,
                              "it answered wrongly", std::move(why)));
-            });
+          });
 }
 
 void handler_host::answered() {
   busy_ = false;
+  pending_.reset();
   wake();
 }
 
@@ -199,6 +207,9 @@ caf::result<void> handler_host::swap(handler_spec successor) {
   tell_why(why);
   auto failure = prepare(successor, left ? *left : caf::message{});
   spec_ = std::move(successor);
+  ++generation_;
+  busy_ = false;
+  pending_.reset();
   watch();
   if (!failure) {
     wake();

@@ -59,7 +59,9 @@ private:
   std::weak_ptr<event_hub> hub_;
   handler_spec spec_;
   std::shared_ptr<event_queue> queue_;
-  bool busy_ = false; ///< the receiver has an event
+  bool busy_ = false;                   ///< the receiver has an event
+  std::shared_ptr<const void> pending_; ///< of that event
+  std::uint64_t generation_ = 0;        ///< counts those who were swapped in
   bool ending_ = false;
   caf::error why_;
 };

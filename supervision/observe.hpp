@@ -24,7 +24,9 @@
 namespace charmer {
 
 /// Calls `f` with every event that passes the filter, from now on. `f` runs in
-/// an actor of its own, one event at a time (for each hub).
+/// an actor of its own, one event at a time (for each hub). It is to be quick:
+/// one that blocks keeps a thread of the scheduler from all others, and is
+/// added to the hub as a handler_spec with `blocking` instead.
 /// @returns the name for stop_observing
 caf::expected<std::string> observe(caf::actor_system& system,
                                    std::function<void(const event&)> f,

@@ -14,9 +14,9 @@ bool restart_budget::charge(time_point now) {
 }
 
 std::size_t restart_budget::used(time_point now) const {
-  auto inside = [&](time_point t) { return now - t <= limit_.period; };
-  return static_cast<std::size_t>(
-      std::count_if(window_.begin(), window_.end(), inside));
+  auto outside = [&](time_point t) { return now - t > limit_.period; };
+  auto first = std::partition_point(window_.begin(), window_.end(), outside);
+  return static_cast<std::size_t>(window_.end() - first);
 }
 
 } // namespace charmer

@@ -26,16 +26,28 @@
 //   (tree_atom)                         → supervision_tree: this supervisor and
 //                                         its children; request_tree asks those
 //                                         below, too
-//   (ready_atom)                        → () once the initial start is
-//   finished,
-//                                         start_failed as soon as it has failed
+//   (ready_atom)                        → () after the initial start, or
+//                                         start_failed as soon as it failed
 // Children report (child_ready_atom, token) or (child_failed_atom, token,
 // caf::error), see child_spec.hpp.
 //
+// What starts or stops children waits while the initial start or the restart of
+// a group is under way; a child that is never ready holds it up for as long as
+// its start_limit, which is infinite unless it says otherwise.
+//
 // Stopping: exit_msg with exit_reason::user_shutdown (or any other but kill)
-// from anybody who is not a child stops all children in order and then the
-// supervisor. exit_reason::kill ends it at once; its children are killed with
-// it, and a successor waits until they are down.
+// from anybody who is not a child, nor was linked by a start function, stops
+// the children and then the supervisor: those of the specification in reverse
+// order, those that were added at run time together (in OTP only those of a
+// template are). exit_reason::kill ends it at once; its children are killed
+// with it, and a successor waits until they are down.
+//
+// Restarts of a group (one_for_all, rest_for_one) start all its members, also
+// those that were stopped by terminate_child (as in OTP) or were being
+// replaced; but not those that have used up a budget of their own.
+//
+// A blocking actor as a child must handle exit messages itself: CAF gives it
+// none while it waits for something else, and cannot kill it; it is abandoned.
 //
 // Requests that come while it stops, or after its end, are answered with
 // shutting_down, whose cause (cause_of) is why it stops; ready_atom is answered

@@ -193,8 +193,9 @@ void supervisor_state::add_and_start(child_spec spec, promise answer) {
     return;
   }
   if (auto known = find(spec.id)) {
-    auto code = known->current != 0 ? supervision_errc::already_started
-                                    : supervision_errc::already_present;
+    auto stopped = known->state == child_state::stopped;
+    auto code = stopped ? supervision_errc::already_present
+                        : supervision_errc::already_started;
     answer.deliver(about(code, spec.id));
     return;
   }

@@ -10,7 +10,9 @@ void supervisor_state::ended(child& x, const caf::error& reason) {
   x.last = reason;
   x.state = child_state::stopped;
   auto what = decide(x.spec->restart, classify(reason));
-  if (x.next != 0) {
+  // Where its siblings depend on it, they start anew with it.
+  auto alone = !is_group() || what == verdict::keep || what == verdict::remove;
+  if (x.next != 0 && alone) {
     if (what == verdict::restart && !charge(x))
       exhausted(x);
     else
@@ -93,6 +95,7 @@ void supervisor_state::exhausted(child& x) {
   // Its own budget: it stays stopped, its siblings live on. Whoever starts it
   // again starts with a full budget.
   x.state = child_state::stopped;
+  x.given_up = true;
   x.budget->clear();
   x.attempt = 0;
   give_up_next(x, make_error(supervision_errc::restart_intensity_reached,
@@ -136,7 +139,7 @@ void supervisor_state::restart_group(child& culprit, timespan delay,
             .first = first};
   std::vector<stoppable> living;
   for (auto& [number, x] : children_) {
-    if (number < first)
+    if (number < first || x.given_up)
       continue;
     next.starts.push_back(number);
     give_up_next(x, make_error(supervision_errc::replaced, x.id));

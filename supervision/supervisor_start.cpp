@@ -7,6 +7,7 @@ namespace charmer {
 
 void supervisor_state::start(child& x, occasion why) {
   ++x.generation;
+  x.given_up = false;
   x.why = why;
   x.state = child_state::starting;
   auto token = ++last_token_;
@@ -46,7 +47,7 @@ supervisor_state::call_start(child& x, std::uint64_t token, bool beside) {
                         .arguments = x.arguments,
                         .events = spec_.events};
   try {
-    auto made = x.spec->start(context);
+    auto made = self_->noting_links([&] { return x.spec->start(context); });
     if (!made)
       return made;
     if (auto mistake = mistake_in(*made))

@@ -114,8 +114,9 @@ private:
     std::shared_ptr<const child_spec> spec;
     std::uint64_t number = 0; ///< order of the start
     std::string id;
-    bool dynamic = false; ///< added at run time
-    bool fresh = false;   ///< added, and not ready for the first time yet
+    bool dynamic = false;  ///< added at run time
+    bool fresh = false;    ///< added, and not ready for the first time yet
+    bool given_up = false; ///< it has used up its own budget
     child_state state = child_state::stopped;
     occasion why = occasion::planned;
     std::uint64_t current = 0;  ///< token of the life, 0: none

@@ -68,6 +68,7 @@ void supervisor_state::child_down(const caf::actor_addr& source,
     return;
   auto token = i->second;
   tokens_.erase(i);
+  self_->was_noted(source);
   roster_->remove(token);
   dead_.push_back(source);
   if (dead_.size() > remembered_dead)
@@ -172,7 +173,9 @@ void supervisor_state::stop_requested(const caf::actor_addr& source,
   auto is_child =
       tokens_.count(source) > 0
       || std::find(dead_.begin(), dead_.end(), source) != dead_.end();
-  if (reason && !is_child)
+  // So is a helper of a start function, as one that OTP's supervisor does not
+  // know.
+  if (reason && !is_child && !self_->was_noted(source))
     stop_all(reason);
 }
 

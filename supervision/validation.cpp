@@ -128,8 +128,8 @@ std::string mistake_in(const supervisor_spec& x) {
     return unknown("auto_shutdown", x.auto_shutdown);
   if (auto found = mistake_in(x.intensity); !found.empty())
     return found;
-  if (x.kill_grace < 0s)
-    return negative("kill_grace", x.kill_grace);
+  if (x.kill_grace <= 0s)
+    return not_positive("kill_grace", x.kill_grace);
   if (x.stop_limit <= 0s)
     return not_positive("stop_limit", x.stop_limit);
   if (x.strategy == strategy::simple_one_for_one && x.children.size() != 1)

@@ -415,3 +415,39 @@ TEST_CASE_FIXTURE(managed, "what waits is delivered before a handler goes") {
   run();
   CHECK(take() == list{"a:x"});
 }
+
+TEST_CASE_FIXTURE(managed, "whoever replaces a handler that hangs gets what "
+                           "comes, whatever becomes of that one") {
+  auto kept = std::make_shared<std::optional<caf::response_promise>>();
+  auto hung = system.spawn([=](caf::event_based_actor* self) -> caf::behavior {
+    return {[=](const event&) -> caf::result<void> {
+      kept->emplace(self->make_response_promise());
+      return **kept;
+    }};
+  });
+  handler_spec first{.name = "first", .receiver = hung};
+  CHECK(add(first).ok());
+  notify("1");
+  CHECK(ask<nothing>(manager, swap_handler_atom_v, string{"first"},
+                     recorder("second"))
+            .ok());
+  notify("2");
+  CHECK(take() == list{"second:2"});
+  (*kept)->deliver(make_error(caf::sec::runtime_error)); // too late
+  run();
+  notify("3");
+  CHECK(take() == list{"second:3"});
+  kept->reset();
+  caf::anon_send_exit(hung, caf::exit_reason::kill);
+  run();
+  notify("4");
+  CHECK(take() == list{"second:4"});
+  CHECK(names() == list{"second"});
+}
+
+TEST_CASE_FIXTURE(world, "a hub that nobody shares takes no handlers") {
+  event_hub alone{system};
+  auto refused = alone.add({.name = "a", .on_event = [](const event&) {}});
+  CHECK(is(refused, supervision_errc::invalid_spec));
+  CHECK(alone.which().empty());
+}

@@ -35,6 +35,7 @@ TEST_CASE("an event is one JSON object on one line") {
   event e{.name = "x", .path = "root", .text = "line 1\nline \"2\""};
   e.reason = make_error(supervision_errc::not_found, "child 'a'");
   e.set("n", 1);
+  e.set("u", std::numeric_limits<std::uint64_t>::max());
   e.set("d", 0.5);
   e.set("s", "text \xff");
   e.set("inf", std::numeric_limits<double>::infinity());
@@ -48,6 +49,7 @@ TEST_CASE("an event is one JSON object on one line") {
   CHECK(x["reason"]["category"] == "supervisor");
   CHECK(x["reason"]["text"] == "not_found: child 'a'");
   CHECK(x["details"]["n"] == 1);
+  CHECK(x["details"]["u"] == std::numeric_limits<std::uint64_t>::max());
   CHECK(x["details"]["d"] == 0.5);
   CHECK(x["details"]["inf"] == "inf");
   CHECK(x["details"]["broken"] == "{");

@@ -241,3 +241,50 @@ TEST_CASE_FIXTURE(world,
   CHECK(is(end_reason, caf::exit_reason::user_shutdown));
   CHECK_FALSE(alive("q"));
 }
+
+TEST_CASE_FIXTURE(world, "one that has used up its own budget is not started "
+                         "again by the others of its group") {
+  auto a = worker("a");
+  a.intensity = restart_intensity{.intensity = 0, .period = 1h};
+  supervise({.name = "root",
+             .strategy = strategy::one_for_all,
+             .intensity = {.intensity = 9},
+             .children = {a, worker("b")}});
+  crash("a");
+  CHECK_FALSE(alive("a"));
+  crash("b");
+  CHECK(alive("b"));
+  CHECK_FALSE(alive("a"));
+  CHECK(starts["a"] == 1);
+  CHECK(ask<caf::actor>(root, restart_child_atom_v, string{"a"}).ok());
+  CHECK(alive("a"));
+}
+
+TEST_CASE_FIXTURE(world, "the group of a child that dies while it is being "
+                         "replaced starts anew with it") {
+  for (auto how : {strategy::one_for_all, strategy::rest_for_one}) {
+    CAPTURE(how);
+    starts.clear();
+    supervise({.name = "root",
+               .strategy = how,
+               .intensity = {.intensity = 9},
+               .children = {worker("a"), slow_worker("b"), worker("c")}});
+    make_ready("b");
+    REQUIRE(alive("c"));
+    auto first = handles["b"];
+    auto replacing = ask<caf::actor>(root, replace_child_atom_v, string{"b"});
+    CHECK_FALSE(replacing.came());
+    caf::anon_send(first, caf::ok_atom::value,
+                   caf::error{caf::sec::runtime_error});
+    run();
+    CHECK(is(replacing.error(), supervision_errc::replaced));
+    make_ready("b");
+    CHECK(alive("b"));
+    CHECK(alive("c"));
+    CHECK(starts["a"] == (how == strategy::one_for_all ? 2 : 1));
+    CHECK(starts["c"] == 2);
+    caf::anon_send_exit(root, caf::exit_reason::user_shutdown);
+    root = nullptr;
+    run();
+  }
+}

@@ -253,3 +253,22 @@ TEST_CASE_FIXTURE(world,
   CHECK_FALSE(ready.ok());
   CHECK(take_log() == "+a +b -b -a");
 }
+
+TEST_CASE_FIXTURE(world, "the end of a helper that a start function has linked "
+                         "is no request to stop") {
+  supervise({.name = "root", .children = {worker("a")}});
+  auto broken = worker("b");
+  broken.start = [](const start_context& context) -> caf::expected<started> {
+    context.self->spawn<caf::linked>(
+        [](caf::event_based_actor* self) -> caf::behavior {
+          self->quit(caf::sec::runtime_error);
+          return {[](int) {}};
+        });
+    return make_error(caf::sec::runtime_error);
+  };
+  auto refused = ask<caf::actor>(root, start_child_atom_v, broken);
+  CHECK(is(refused.error(), supervision_errc::start_failed));
+  run();
+  CHECK_FALSE(ended);
+  CHECK(alive("a"));
+}
