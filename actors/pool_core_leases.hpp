@@ -63,6 +63,8 @@ void pool_core<T>::lease(std::uint32_t id, std::uint32_t at, time_point now,
     out.assignments.push_back(
         {w.handle, requests_.lease_of(id), r.what, !w.proof});
   }
+  if (traced() && r.role != purpose::lease)
+    trace(request_step::dispatched, id, now - r.since, out);
   w.work += r.cost;
   if (w.leases.empty())
     w.front_since = now;
