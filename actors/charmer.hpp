@@ -15,6 +15,7 @@
 #include "charmer/profiles/errors.hpp"
 #include "charmer/profiles/native_profile.hpp"
 #include "charmer/profiles/settings.hpp"
+#include "charmer/profiles/worker_profile.hpp"
 #include "charmer/supervision/event.hpp"
 #include "charmer/supervision/observe.hpp"
 #include "charmer/supervision/supervision_tree.hpp"

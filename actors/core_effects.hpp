@@ -8,6 +8,7 @@
 #include "charmer/profiles/pool_errc.hpp"
 #include "charmer/profiles/strategy.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -42,6 +43,9 @@ struct core_limits {
   /// carries out.
   bool managed = false;
   std::uint64_t seed = 0; ///< of random_worker
+  /// Whether somebody wants to be told each step of every request (see
+  /// core_effects::notes). Outlives the core. Null: nobody ever does.
+  const std::atomic<bool>* traced = nullptr;
   session_affinity affinity = session_affinity::prefer;
   std::uint64_t max_sessions = 10'000;
   /// How long after its last use a session is remembered.
@@ -135,6 +139,29 @@ struct overrun_notice {
   overrun_alert alert = overrun_alert::overrun;
 };
 
+/// What happens to a request on its way.
+enum class request_step : std::uint8_t {
+  waiting,    ///< it is the first that finds no worker free
+  dispatched, ///< it was given to a worker
+  executed,   ///< it had begun, and has its outcome
+  retried,    ///< it had begun, its worker died, and it is tried again
+  requeued,   ///< it had not begun when its worker went, and waits again
+  cancelled,  ///< its caller does not want it any more
+  stale,      ///< a worker answered what had its outcome already
+};
+
+template <class Request>
+struct request_note {
+  request_step step = request_step::waiting;
+  std::uint64_t serial = 0; ///< 0: nobody knows which request it was
+  Request what{};
+  std::string worker; ///< empty: none had it
+  std::uint64_t incarnation = 0;
+  std::uint64_t queued = 0;         ///< requests that wait
+  std::chrono::nanoseconds took{0}; ///< dispatched: waited; executed: ran
+  pool_errc outcome = pool_errc::none;
+};
+
 /// What has to be done once the core's lock is released.
 template <class Traits>
 struct core_effects {
@@ -169,6 +196,7 @@ struct core_effects {
   std::vector<settlement<request, cause>> settlements;
   std::vector<cancellation> cancellations;
   std::vector<overrun_notice<request, worker>> overruns;
+  std::vector<request_note<request>> notes; ///< none unless limits.traced
   /// Nobody needs them any more. Destroyed with the effects, because that may
   /// run code of the application's, which must find the core unlocked.
   std::vector<request> discarded;

@@ -137,6 +137,10 @@ void door::take_answer(caf::mailbox_element_ptr what,
     if (content.match_elements<reply>())
       measured = content.get_as<reply>(0).elapsed;
     auto who = ctx_->core.finish(lease, how, measured, now, out);
+    // The core knows whether it failed, and not how.
+    if (who && is_error && !out.notes.empty())
+      out.notes.front().outcome = code_of(content.get_as<caf::error>(0))
+                                      .value_or(pool_errc::python_exception);
     if (who && who->caller && who->id.is_request()) {
       // The answer goes on as it came, under the caller's own number.
       what->mid = who->id.response_id();

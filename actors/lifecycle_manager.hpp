@@ -1,11 +1,23 @@
 // The lifecycle manager: replaces workers before they become a burden, because
-// of their age, the number of their requests or their memory, and without a
-// dip: the successor is started, takes over, then the old one drains and stops.
+// of their age, the number of their requests, their memory or what they say of
+// their health, or because somebody asks for it; and without a dip: the
+// successor is started, takes over, then the old one drains and stops. If the
+// successor does not start, the old one serves on.
 //
-// One for all pools, below the root supervisor. It keeps only which workers it
-// is replacing. Private to this room.
+// It also tells how far each worker is (heartbeats), to those who want every
+// detail. That a worker is stuck shows in three ways, and none of them wakes
+// it up: a request passes its deadline; its progress page does not move; an
+// idle worker does not answer when its health is checked, which it is rarely.
+//
+// One for all pools, below the root supervisor. What it knows of workers it
+// learns anew if it is restarted; what it has counted is with the pools.
+// Private to this room.
+//
+//   (recycle_atom, pool, worker)   replaces it; answers when that is done
 #pragma once
 
+#include "charmer/actors/health_record.hpp"
+#include "charmer/actors/lifecycle_stats.hpp"
 #include "charmer/actors/pool_context.hpp"
 #include "charmer/actors/pool_registry.hpp"
 #include "charmer/supervision/child_spec.hpp"
@@ -17,11 +29,26 @@
 
 namespace charmer {
 
+/// What it remembers of one incarnation.
+struct watched_worker {
+  health_record health;
+  std::uint64_t finished = 0; ///< requests, when it was looked at last
+  time_point moved;           ///< when that has changed last
+};
+
+/// What it remembers of one pool.
+struct watched_pool {
+  time_point limits_seen;
+  time_point health_seen;
+  time_point heartbeat_told;
+  std::set<std::string> replacing;
+  std::map<std::uint64_t, watched_worker> workers; ///< by incarnation
+};
+
 struct lifecycle_state {
   static inline const char* name = "charmer.lifecycle_manager";
 
-  std::map<std::string, time_point> checked; ///< when, for each pool
-  std::map<std::string, std::set<std::string>> replacing;
+  std::map<std::string, watched_pool> pools;
 };
 
 caf::behavior lifecycle_manager(caf::stateful_actor<lifecycle_state>* self,
@@ -29,5 +56,8 @@ caf::behavior lifecycle_manager(caf::stateful_actor<lifecycle_state>* self,
 
 /// As a permanent child.
 child_spec lifecycle_child(std::shared_ptr<pool_registry> pools);
+
+/// The lifecycle statistics of one pool.
+lifecycle_counts counts_of(const pool_context& x);
 
 } // namespace charmer

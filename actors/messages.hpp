@@ -233,4 +233,7 @@ CAF_ADD_ATOM(charmer, charmer, tick_atom, "ch.tick")
 CAF_ADD_ATOM(charmer, charmer, arm_atom, "ch.arm")
 CAF_ADD_ATOM(charmer, charmer, check_atom, "ch.check")
 
+// runtime to lifecycle manager: (recycle_atom, pool, worker) -> ()
+CAF_ADD_ATOM(charmer, charmer, recycle_atom, "ch.recycle")
+
 CAF_END_TYPE_ID_BLOCK(charmer)

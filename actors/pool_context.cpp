@@ -11,7 +11,7 @@ namespace charmer {
 
 namespace {
 
-core_limits limits_of(const pool_settings& x) {
+core_limits limits_of(const pool_settings& x, const std::atomic<bool>* traced) {
   core_limits result;
   result.queue_size = x.max_queue_size;
   result.queue_bytes = x.max_queue_bytes;
@@ -30,6 +30,7 @@ core_limits limits_of(const pool_settings& x) {
   result.max_abandoned = x.max_abandoned;
   result.managed = has_collections(x);
   result.seed = std::random_device{}();
+  result.traced = traced;
   result.affinity = x.session_affinity;
   result.max_sessions = x.max_sessions;
   result.session_ttl = x.session_ttl;
@@ -57,11 +58,12 @@ pool_context::pool_context(caf::actor_system& sys, pool_settings x,
       settings(std::make_shared<const pool_settings>(std::move(x))),
       breaker(charmer::limits_of(settings->breaker)), profile(std::move(p)),
       events(std::move(e)), functions(std::move(f)), path(std::move(where)),
-      core(limits_of(*settings), sys.clock().now()) {
-  for (std::size_t i = 0; i < refusals_.size(); ++i) {
+      core(limits_of(*settings, &events->traced()), sys.clock().now()),
+      began_(sys.clock().now()) {
+  for (std::size_t i = 0; i < alike_.size(); ++i) {
     core_type::settlement x;
     x.code = static_cast<pool_errc>(i);
-    refusals_[i] = caf::make_message(error_of(x));
+    alike_[i] = caf::make_message(error_of(x));
   }
 }
 
@@ -72,12 +74,16 @@ void pool_context::carry_out(effects& out, caf::execution_unit* context,
                              const caf::strong_actor_ptr& caller) {
   if (out.watch && caller)
     watch(caller);
+  // First, because what follows has consequences that are told, too.
+  for (auto& x : out.notes)
+    tell_step(x);
   if (!out.assignments.empty()) {
     auto from = door();
     effects more;
     for (auto& x : out.assignments) {
       caf::message_id id{x.lease | caf::message_id::default_async_value};
-      x.to->enqueue(from, id, std::move(x.what.content), context);
+      profile->execute_request(x.to, from, id, std::move(x.what.content),
+                               context);
       if (x.gate && x.gate->leave())
         core.sent(*x.gate, now(), more);
     }
@@ -93,11 +99,9 @@ void pool_context::carry_out(effects& out, caf::execution_unit* context,
     x.to->enqueue(nullptr, caf::message_id{0},
                   caf::make_message(cancel_atom_v, x.lease), context);
   for (auto& x : out.expulsions)
-    x->enqueue(nullptr, caf::message_id{0}, caf::make_message(expel_atom_v),
-               context);
+    profile->stop_worker(x, worker_end::at_once, context);
   for (auto& x : out.dismissals)
-    x->enqueue(nullptr, caf::message_id{0}, caf::make_message(dismiss_atom_v),
-               context);
+    profile->stop_worker(x, worker_end::finished, context);
   for (auto& x : out.overruns)
     tell_overrun(x);
   if (out.circuit != breaker_change::none)
@@ -115,13 +119,31 @@ void pool_context::answer(core_type::settlement& x,
                           caf::execution_unit* context) {
   auto outcome = outcome_of(x);
   auto& why = outcome.get_as<caf::error>(0);
-  if (x.code == pool_errc::poisoned)
-    tell("charmer.request.quarantined", severity::error, describe(why));
-  if (x.who.caller && x.who.id.is_request())
-    x.who.caller->enqueue(door(), x.who.id.response_id(), std::move(outcome),
-                          context);
+  tell_settled(x.code, why);
+  if (x.code == pool_errc::exec_timeout && x.begun)
+    answer_late(std::move(x), why);
   else
-    tell_failed(why);
+    deliver(x.who, std::move(outcome), context);
+}
+
+void pool_context::deliver(const caf_request& to, caf::message outcome,
+                           caf::execution_unit* context) {
+  if (to.caller && to.id.is_request())
+    to.caller->enqueue(door(), to.id.response_id(), std::move(outcome),
+                       context);
+  else
+    tell_failed(outcome.get_as<caf::error>(0));
+}
+
+// A worker that hangs is asked what it does; its caller hears of it.
+void pool_context::answer_late(core_type::settlement x, const caf::error& why) {
+  auto send = [self = shared_from_this(), to = std::move(x.who)](caf::error e) {
+    self->deliver(to, caf::make_message(std::move(e)), nullptr);
+  };
+  auto late =
+      std::make_shared<late_error>(std::move(send), x.code, failure_of(why));
+  if (auto worker = info(x.incarnation); worker && worker->explain)
+    worker->explain(std::move(late));
 }
 
 void pool_context::grant(effects::grant& x, caf::execution_unit* context) {
@@ -141,7 +163,7 @@ void pool_context::grant(effects::grant& x, caf::execution_unit* context) {
 caf::message pool_context::outcome_of(const core_type::settlement& x) const {
   auto alike = x.serial == 0 && !x.why && !x.errand
                && !x.who.content.match_elements<invocation>();
-  return alike ? refusals_[static_cast<std::size_t>(x.code)]
+  return alike ? alike_[static_cast<std::size_t>(x.code)]
                : caf::make_message(error_of(x));
 }
 
@@ -284,21 +306,7 @@ bool pool_context::wait_until_vacant(
   return vacant;
 }
 
-// -- telling
-// ------------------------------------------------------------------------
-
-void pool_context::tell(std::string name, severity level, std::string text,
-                        const std::map<std::string, std::string>& details) {
-  event x;
-  x.name = std::move(name);
-  x.level = level;
-  x.path = path;
-  x.text = std::move(text);
-  for (auto& [key, value] : details)
-    x.set(key, value);
-  x.set("pool", settings->name);
-  events->notify(std::move(x));
-}
+// -- the pool as a whole -----------------------------------------------------
 
 void pool_context::degrade(const caf::error& why) {
   auto fresh = with_core(
@@ -316,46 +324,6 @@ void pool_context::open() {
 void pool_context::close() {
   with_core(nullptr, [&](effects& out) { core.close(now(), out); });
   closed_ = true;
-}
-
-void pool_context::tell_failed(const caf::error& why) {
-  tell("charmer.request.failed", severity::warning,
-       "a request that nobody waits for: " + describe(why),
-       {{"reason", to_string(code_of(why).value_or(pool_errc::none))}});
-}
-
-void pool_context::tell_overrun(
-    const overrun_notice<caf_request, caf::strong_actor_ptr>& x) {
-  auto limit = x.alert == overrun_alert::max_overrun_limit;
-  event e;
-  e.name = "charmer.worker.overrun";
-  e.level = severity::warning;
-  e.path = path + "/workers";
-  e.child = x.worker;
-  e.set("alert", limit ? "max_overrun_limit" : "overrun");
-  e.set("pool", settings->name);
-  e.set("worker", x.worker);
-  e.set("incarnation", x.incarnation);
-  e.set("request", x.serial);
-  auto task = x.what.content.match_elements<invocation>()
-                  ? x.what.content.get_as<invocation>(0).command
-                  : std::string{};
-  e.set("task", task);
-  auto runtime = std::chrono::duration<double>(x.runtime).count();
-  e.set("runtime_seconds", runtime);
-  e.text = x.worker + " has run " + (task.empty() ? "a request" : task)
-           + " for " + std::to_string(runtime) + " s"
-           + (limit ? " and is replaced" : "");
-  events->notify(std::move(e));
-}
-
-void pool_context::tell_circuit(breaker_change x) {
-  if (x == breaker_change::opened)
-    tell("charmer.breaker.opened", severity::error,
-         "too many requests failed; new ones are refused");
-  else
-    tell("charmer.breaker.closed", severity::info,
-         "a request succeeded; new ones are taken again");
 }
 
 resized pool_context::resize(std::uint32_t size) {
@@ -387,7 +355,27 @@ caf::message pool_context::absence() const {
   return caf::make_message(error_of(x));
 }
 
-pool_stats pool_context::stats() const {
+std::vector<worker_view> pool_context::views() const {
+  std::vector<worker_view> result;
+  for (auto& w : core.snapshot(now()).workers)
+    if (auto known = info(w.incarnation);
+        known && w.state == worker_state::ready)
+      result.push_back({settings, w.worker, w.incarnation, std::move(*known),
+                        static_cast<std::uint32_t>(w.running)});
+  return result;
+}
+
+void pool_context::count_recycled(const std::string& reason) {
+  std::lock_guard guard{parts_mutex_};
+  ++recycled_[reason];
+}
+
+std::map<std::string, std::uint64_t> pool_context::recycled() const {
+  std::lock_guard guard{parts_mutex_};
+  return recycled_;
+}
+
+pool_stats pool_context::stats(bool with_memory) const {
   auto snapshot = core.snapshot(now());
   pool_stats result;
   result.pool = settings->name;
@@ -405,11 +393,11 @@ pool_stats pool_context::stats() const {
   result.sessions = snapshot.sessions;
   result.counts = snapshot.counts;
   for (auto& w : snapshot.workers)
-    result.workers.push_back(stats_of(std::move(w)));
+    result.workers.push_back(stats_of(std::move(w), with_memory));
   return result;
 }
 
-worker_stats pool_context::stats_of(worker_snapshot x) const {
+worker_stats pool_context::stats_of(worker_snapshot x, bool with_memory) const {
   worker_stats result;
   result.worker = std::move(x.worker);
   result.incarnation = x.incarnation;
@@ -424,7 +412,7 @@ worker_stats pool_context::stats_of(worker_snapshot x) const {
   result.held = x.held;
   result.task = std::move(x.task);
   result.runtime = x.running_for;
-  if (auto known = info(x.incarnation))
+  if (auto known = with_memory ? info(x.incarnation) : std::nullopt)
     result.memory = profile->get_memory(*known);
   return result;
 }

@@ -11,6 +11,7 @@
 
 #include "charmer/actors/function_registry.hpp"
 #include "charmer/actors/messages.hpp"
+#include "charmer/actors/occurrences.hpp"
 #include "charmer/actors/pool_core.hpp"
 #include "charmer/profiles/settings.hpp"
 #include "charmer/profiles/worker_profile.hpp"
@@ -138,7 +139,7 @@ public:
   /// Blocks until every worker is gone and has told so, at most until `limit`.
   bool wait_until_vacant(std::chrono::steady_clock::time_point limit);
 
-  // -- what is told -----------------------------------------------------------
+  // -- what is told (pool_events.cpp) ----------------------------------------
 
   /// Tells an event of this pool.
   void tell(std::string name, severity level, std::string text,
@@ -150,6 +151,9 @@ public:
   /// A request that nobody waits for has failed: its error would be lost.
   void tell_failed(const caf::error& why);
 
+  /// A worker is ready. The first time that all are, it is told.
+  void tell_initialised();
+
   /// A worker or its start went wrong for good: answers everybody with
   /// `pool_degraded` until a worker is ready.
   void degrade(const caf::error& why);
@@ -160,30 +164,47 @@ public:
   /// Changes how many workers are wanted, within min_size and max_size.
   resized resize(std::uint32_t size);
 
+  /// An outcome as its caller gets to see it.
+  caf::error error_of(const core_type::settlement& x) const;
+
   std::vector<pool_member> members() const;
 
   /// What is answered to somebody for whom there is no worker at all.
   caf::message absence() const;
 
-  pool_stats stats() const;
+  /// The workers that are ready.
+  std::vector<worker_view> views() const;
+
+  /// The memory of the workers costs a look at /proc for each.
+  pool_stats stats(bool with_memory = true) const;
   pool_status status() const;
 
+  /// A worker was recycled, for this reason.
+  void count_recycled(const std::string& reason);
+
+  /// How often, by reason.
+  std::map<std::string, std::uint64_t> recycled() const;
+
 private:
-  caf::error error_of(const core_type::settlement& x) const;
   void answer(core_type::settlement& x, caf::execution_unit* context);
+  void answer_late(core_type::settlement x, const caf::error& why);
+  void deliver(const caf_request& to, caf::message outcome,
+               caf::execution_unit* context);
   void grant(effects::grant& x, caf::execution_unit* context);
   void
   tell_overrun(const overrun_notice<caf_request, caf::strong_actor_ptr>& x);
   void tell_circuit(breaker_change x);
+  void tell_step(const request_note<caf_request>& x);
+  void tell_settled(pool_errc code, const caf::error& why);
 
-  worker_stats stats_of(worker_snapshot x) const;
+  worker_stats stats_of(worker_snapshot x, bool with_memory) const;
 
   void watch(const caf::strong_actor_ptr& caller);
 
   /// By code: what a request gets that was refused.
   std::array<caf::message,
              static_cast<std::size_t>(pool_errc::shutting_down) + 1>
-      refusals_;
+      alike_;
 
   std::atomic<bool> closed_ = false;
   std::shared_ptr<const void> visitors_ = std::make_shared<int>();
@@ -191,6 +212,11 @@ private:
   mutable std::mutex parts_mutex_;
   std::array<caf::actor_addr, 4> parts_;
   std::map<std::uint64_t, worker_info> workers_;
+  std::map<std::string, std::uint64_t> recycled_;
+  const time_point began_;
+  std::atomic<bool> initialised_ = false;
+  occurrences queue_timeouts_;
+  occurrences refusals_;
 };
 
 using pool_context_ptr = std::shared_ptr<pool_context>;

@@ -317,6 +317,11 @@ private:
   movement waiting_now(std::uint32_t id) const;
   movement worker_now(std::uint32_t at) const;
 
+  // -- what those are told who ask for every step
+  bool traced() const;
+  void trace(request_step step, std::uint32_t id, nanoseconds took,
+             effects& out, pool_errc outcome = pool_errc::none);
+
   // -- leases
   std::uint32_t pick(std::uint32_t kind, bool alone, time_point now);
   bool takes(std::uint32_t at, std::uint32_t kind, bool alone,

@@ -62,6 +62,8 @@ void pool_core<T>::lease(std::uint32_t id, std::uint32_t at, time_point now,
     auto* gate = w.proof ? nullptr : &workers_.enter_gate(at);
     out.assignments.push_back({w.handle, requests_.lease_of(id), r.what, gate});
   }
+  if (traced() && r.role != purpose::lease)
+    trace(request_step::dispatched, id, now - r.since, out);
   w.work += r.cost;
   if (w.leases.empty())
     w.front_since = now;

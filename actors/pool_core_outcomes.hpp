@@ -15,6 +15,8 @@ auto pool_core<T>::finish(std::uint64_t lease_id, verdict how,
   auto id = requests_.find(lease_id);
   if (id == no_index || requests_[id].role == purpose::lease) {
     ++counts_.stale;
+    if (traced())
+      out.notes.push_back({.step = request_step::stale});
     return std::nullopt;
   }
   auto& r = requests_[id];
@@ -24,7 +26,12 @@ auto pool_core<T>::finish(std::uint64_t lease_id, verdict how,
   std::optional<request> result;
   if (r.state == stage::cancelling) {
     ++counts_.stale;
+    if (traced())
+      trace(request_step::stale, id, now - r.running_since, out);
   } else {
+    if (traced())
+      trace(request_step::executed, id,
+            measured.value_or(now - r.running_since), out);
     ++(how == verdict::success ? counts_.replied : counts_.failed);
     judge(id, how, now, out);
     result = std::move(r.what);
@@ -100,6 +107,10 @@ void pool_core<T>::settle(std::uint32_t id, pool_errc code, bool begun,
   auto& r = requests_[id];
   if (code != pool_errc::cancelled && r.worker == no_index && r.deaths == 0)
     ++counts_.unserved;
+  if (traced() && (begun || code == pool_errc::cancelled))
+    trace(code == pool_errc::cancelled ? request_step::cancelled
+                                       : request_step::executed,
+          id, begun ? now - r.running_since : nanoseconds{0}, out, code);
   settlement s;
   s.who = std::move(r.what);
   s.code = code;
@@ -158,6 +169,9 @@ void pool_core<T>::withdraw(std::uint32_t id, pool_errc code, bool answer,
   } else {
     ++counts_.cancelled;
     judge(id, verdict::refusal, now, out);
+    if (traced())
+      trace(request_step::cancelled, id, nanoseconds{0}, out,
+            pool_errc::cancelled);
     out.discarded.push_back(std::move(r.what));
   }
   if (!was_leased) {
@@ -201,6 +215,10 @@ void pool_core<T>::let_go(std::uint32_t id, std::uint64_t books::*counter,
     return;
   }
   ++(counts_.*counter);
+  if (traced())
+    trace(counter == &books::retried ? request_step::retried
+                                     : request_step::requeued,
+          id, nanoseconds{0}, out);
   r.worker = no_index;
   if (r.keyed)
     go_to_seat_of_key(id, true, out);
@@ -234,6 +252,28 @@ void pool_core<T>::bury(std::uint32_t id, time_point now, effects& out) {
   release(id, now, out);
   forget(id, now, out);
   tell_if_empty();
+}
+
+// -- what those are told who ask for every step -------------------------------
+
+template <class T>
+bool pool_core<T>::traced() const {
+  return limits_.traced && limits_.traced->load(std::memory_order_relaxed);
+}
+
+template <class T>
+void pool_core<T>::trace(request_step step, std::uint32_t id, nanoseconds took,
+                         effects& out, pool_errc outcome) {
+  auto& r = requests_[id];
+  request_note<request> x{.step = step, .serial = r.serial, .what = r.what};
+  if (r.worker != no_index) {
+    x.worker = workers_[r.worker].name;
+    x.incarnation = workers_[r.worker].incarnation;
+  }
+  x.queued = waiting_;
+  x.took = took;
+  x.outcome = outcome;
+  out.notes.push_back(std::move(x));
 }
 
 } // namespace charmer

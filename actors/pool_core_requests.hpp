@@ -63,10 +63,13 @@ pool_errc pool_core<T>::submit(submission x, time_point now, effects& out) {
   r.keyed = keyed && to.where != place::key;
   r.session = session;
   r.homed = by_session && limits_.affinity != session_affinity::prefer;
-  if (to.worker != no_index)
+  if (to.worker != no_index) {
     lease(id, to.worker, now, out);
-  else
-    enqueue(id, to.where, to.line, false, out);
+    return pool_errc::none;
+  }
+  enqueue(id, to.where, to.line, false, out);
+  if (waiting_ == 1 && traced())
+    trace(request_step::waiting, id, nanoseconds{0}, out);
   return pool_errc::none;
 }
 

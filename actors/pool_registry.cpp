@@ -31,4 +31,14 @@ std::vector<pool_context_ptr> pool_registry::all() const {
   return result;
 }
 
+void pool_registry::enter_manager(const caf::actor& x) {
+  std::lock_guard guard{mutex_};
+  manager_ = x.address();
+}
+
+caf::actor pool_registry::manager() const {
+  std::lock_guard guard{mutex_};
+  return caf::actor_cast<caf::actor>(manager_);
+}
+
 } // namespace charmer

@@ -24,12 +24,20 @@ public:
 
   std::vector<pool_context_ptr> all() const;
 
+  /// Announces the lifecycle manager that looks after them; its successor
+  /// replaces it.
+  void enter_manager(const caf::actor& x);
+
+  /// Null while it is being restarted.
+  caf::actor manager() const;
+
   /// What the commands of these pools can call.
   const std::shared_ptr<function_registry> functions =
       std::make_shared<function_registry>();
 
 private:
   mutable std::mutex mutex_;
+  caf::actor_addr manager_;
   std::map<std::string, std::weak_ptr<pool_context>> pools_;
 };
 

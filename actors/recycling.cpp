@@ -12,6 +12,10 @@ std::string_view to_string(recycle_reason x) {
       return "max_requests";
     case recycle_reason::memory:
       return "memory";
+    case recycle_reason::health:
+      return "health";
+    case recycle_reason::manual:
+      return "manual";
   }
   return "unknown";
 }
@@ -29,6 +33,10 @@ std::optional<recycle_reason> due(const pool_settings& limits,
   if (limits.ttl != infinite && reached(age.uptime.count(), limits.ttl.count()))
     return recycle_reason::ttl;
   return std::nullopt;
+}
+
+bool is_near(double value, double limit) {
+  return limit > 0 && value >= 0.8 * limit;
 }
 
 std::uint32_t surge_of(const pool_settings& x) {

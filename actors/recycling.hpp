@@ -10,7 +10,13 @@
 
 namespace charmer {
 
-enum class recycle_reason : std::uint8_t { ttl, max_requests, memory };
+enum class recycle_reason : std::uint8_t {
+  ttl,
+  max_requests,
+  memory,
+  health, ///< it says, again and again, that it cannot work
+  manual, ///< somebody asked for it
+};
 
 std::string_view to_string(recycle_reason x);
 
@@ -26,6 +32,11 @@ struct worker_age {
 /// that started together are not replaced together.
 std::optional<recycle_reason> due(const pool_settings& limits,
                                   const worker_age& age, double spread);
+
+/// Whether so much of a limit is used up that it will be reached soon: four
+/// fifths, from where on the spread can take the rest. `limit` 0: there is
+/// none.
+bool is_near(double value, double limit);
 
 /// How many workers of a pool may be replaced at once.
 std::uint32_t surge_of(const pool_settings& x);

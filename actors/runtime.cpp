@@ -213,6 +213,19 @@ const std::shared_ptr<event_hub>& runtime::events() const {
   return state_->events;
 }
 
+caf::error runtime::recycle_worker(const std::string& pool,
+                                   const std::string& worker) {
+  auto ctx = state_->pools->find(pool);
+  if (!ctx)
+    return no_pool(pool);
+  auto manager = state_->pools->manager();
+  if (!manager)
+    return make_error(pool_errc::shutting_down,
+                      "the lifecycle manager is not there at present");
+  auto limit = ctx->settings->start_timeout + std::chrono::seconds(40);
+  return ask(state_, manager, limit, recycle_atom_v, pool, worker);
+}
+
 caf::actor runtime::supervisor() const {
   return state_->root;
 }

@@ -19,6 +19,7 @@
 
 #include "charmer/actors/callbacks.hpp"
 #include "charmer/actors/host_functions.hpp"
+#include "charmer/actors/lifecycle_stats.hpp"
 #include "charmer/actors/messages.hpp"
 #include "charmer/actors/pool_handle.hpp"
 #include "charmer/profiles/native_profile.hpp"
@@ -103,6 +104,23 @@ public:
   /// what was not done is said in the result. Workers that are too many finish
   /// what they have, then their actors or processes end.
   caf::expected<resized> resize(const std::string& name, std::uint32_t size);
+
+  // -- the life of workers ----------------------------------------------------
+
+  /// What profiles know of the workers that are ready.
+  caf::expected<std::vector<worker_metadata>>
+  metadata(const std::string& name = "default") const;
+
+  /// Replaces a worker now, without a dip: the successor takes over first. The
+  /// worker finishes what it has. Blocks until the successor is ready.
+  /// @param worker as `stats` calls it: "worker-3"
+  /// @returns no_such_pool; no_available_worker if that worker is not ready;
+  /// start_failed if its successor does not start, then it serves on
+  caf::error recycle_worker(const std::string& pool, const std::string& worker);
+
+  lifecycle_stats lifecycle() const;
+
+  // -- what workers can do ----------------------------------------------------
 
   /// The commands of a pool's adapter, as its workers declare them.
   /// @returns no_available_worker while none is ready

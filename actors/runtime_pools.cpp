@@ -1,4 +1,5 @@
 // Part of the runtime: what one can ask of a pool, and have told about it.
+#include "charmer/actors/lifecycle_manager.hpp"
 #include "charmer/actors/runtime.hpp"
 #include "charmer/actors/runtime_state.hpp"
 
@@ -62,6 +63,29 @@ void runtime::register_actor(const std::string& name, caf::actor who) {
 
 bool runtime::unregister(const std::string& name) {
   return state_->pools->functions->remove(name);
+}
+
+// -- the life of workers ---------------------------------------------------
+
+caf::expected<std::vector<worker_metadata>>
+runtime::metadata(const std::string& name) const {
+  auto ctx = state_->pools->find(name);
+  if (!ctx)
+    return no_pool(name);
+  std::vector<worker_metadata> result;
+  for (auto& x : ctx->views())
+    result.push_back(ctx->profile->get_metadata(x));
+  return result;
+}
+
+lifecycle_stats runtime::lifecycle() const {
+  lifecycle_stats result;
+  for (auto& ctx : state_->pools->all()) {
+    auto counts = counts_of(*ctx);
+    result.total += counts;
+    result.pools.emplace(ctx->settings->name, std::move(counts));
+  }
+  return result;
 }
 
 // -- changes ------------------------------------------------------------------

@@ -32,6 +32,7 @@ public:
           capacity, info.evidence, ctx_->now(), out);
     });
     tell_ready(info);
+    ctx_->tell_initialised();
     if (recovered)
       ctx_->tell("charmer.pool.recovered", severity::info,
                  "a worker is ready again");
@@ -113,7 +114,7 @@ public:
     what.path = path_;
     what.child = id_;
     what.set("pool", ctx_->settings->name);
-    what.set("worker", id_);
+    what.set("worker_id", id_);
     ctx_->events->notify(std::move(what));
   }
 

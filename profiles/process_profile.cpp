@@ -12,10 +12,8 @@ namespace {
 
 // An adapter may have a command of this name itself, which says what it likes;
 // {"healthy": false, "reason": …} is bad news.
-std::string trouble_in(const caf::message& answer) {
-  if (!answer.match_elements<reply>())
-    return "it did not answer as a worker does";
-  auto said = nlohmann::json::parse(answer.get_as<reply>(0).value.data, nullptr,
+std::string trouble_in(const reply& answer) {
+  auto said = nlohmann::json::parse(answer.value.data, nullptr,
                                     /*allow_exceptions=*/false);
   if (!said.is_object() || said.value("healthy", nlohmann::json(true)) != false)
     return {};

@@ -45,6 +45,7 @@ caf::behavior python_worker::run(std::shared_ptr<worker_session> session) {
       [this](answer_atom, std::uint64_t number, const caf::error& why) {
         refused(number, why);
       },
+      [this](const late_error_ptr& x) { explain(x); },
       [this](expel_atom) { expel(); },
       [this](worker_tick what) { tick(what); },
       [this](const caf::io::new_data_msg& x) { received(x); },
@@ -110,6 +111,9 @@ void python_worker::tick(worker_tick what) {
     case worker_tick::start_limit:
       if (!ready_)
         condemn(pool_errc::start_failed, "no handshake within start_timeout");
+      break;
+    case worker_tick::look_at_dump:
+      look_at_dump();
       break;
     case worker_tick::silence_limit:
       condemn(pool_errc::protocol_error,

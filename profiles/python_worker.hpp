@@ -14,6 +14,8 @@
 //   (answer_atom, number, payload or error)
 //                                  the answer to a question of a command
 //   (cancel_atom, uint64 lease)    the request is no longer wanted
+//   late_error_ptr                 a request runs too long: what it does is
+//                                  added to the error
 //   (expel_atom)                   ends at once; a planned stop
 //   exit_msg                       drains, then ends within worker_shutdown
 // What it cannot answer because the process died, it leaves to the pool, which
@@ -29,6 +31,7 @@
 
 #include "charmer/profiles/express_lane.hpp"
 #include "charmer/profiles/messages.hpp"
+#include "charmer/profiles/stack_dump.hpp"
 #include "charmer/profiles/worker_frames.hpp"
 #include "charmer/profiles/worker_session.hpp"
 #include "charmer/wire/frame_splitter.hpp"
@@ -53,6 +56,7 @@ enum class worker_tick : std::uint8_t {
   started,         ///< the spawner has answered
   flush,           ///< write what the burst brought
   start_limit,     ///< the handshake should be there
+  look_at_dump,    ///< is the traceback complete?
   silence_limit,   ///< stdout or stdin was closed a while ago
   terminate_limit, ///< half of worker_shutdown is over
   kill_limit,      ///< all of it
@@ -77,6 +81,7 @@ private:
   void call(const invocation& x);
   void cancel(std::uint64_t lease);
   void credit(std::uint64_t lease, std::uint32_t chunks);
+  void explain(const late_error_ptr& x);
   void expel();
   void stop(caf::error reason);
   void tick(worker_tick what);
@@ -123,6 +128,7 @@ private:
 
   // -- ending -----------------------------------------------------------------
 
+  void look_at_dump();
   void condemn(pool_errc code, failure why);
   void condemn(pool_errc code, std::string text);
   void pipe_closed();
@@ -150,6 +156,7 @@ private:
   wire::flood_gate line_gate_{100};
   wire::flood_gate record_gate_{1000};
   std::uint64_t stale_ = 0;
+  stack_dump dump_;
 
   std::unordered_set<std::uint64_t> questions_; // that the host answers now
   std::deque<host_question> waiting_questions_;

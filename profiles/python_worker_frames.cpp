@@ -83,6 +83,8 @@ void python_worker::failed(wire::Failure& x) {
 }
 
 void python_worker::tell_line(const std::string& line) {
+  if (dump_.take(line, self_->clock().now()))
+    return;
   tell_through(line_gate_, {.name = "charmer.worker.stderr", .text = line});
 }
 

@@ -93,6 +93,10 @@ void python_worker::greeted(wire::Ready& x) {
   info.handle = make_worker_front(caf::actor{self_}, lane_);
   info.pid = child_->pid();
   info.evidence = std::make_shared<page_evidence>(child_->page);
+  info.explain = [address = self_->address()](late_error_ptr x) {
+    if (auto worker = caf::actor_cast<caf::actor>(address))
+      cast(worker, std::move(x));
+  };
   session_->host().ready(std::move(info));
 }
 
@@ -109,10 +113,29 @@ void python_worker::refused(wire::Failure& x) {
 void python_worker::expel() {
   expelled_ = true;
   session_->plan_end();
-  if (child_ != nullptr)
-    child_->kill();
-  else
+  if (child_ == nullptr)
     quit_with(make_error(supervision_errc::planned_stop), {});
+  else if (!dump_.open()) // else when it has said what it does
+    child_->kill();
+}
+
+void python_worker::explain(const late_error_ptr& x) {
+  if (!ready_ || !watch_ || !dump_.wanted_by(x, self_->clock().now()))
+    return;
+  child_->signal(stack_dump::signal());
+  send_later(self_, stack_dump::silence, worker_tick::look_at_dump);
+}
+
+void python_worker::look_at_dump() {
+  if (!dump_.open())
+    return;
+  if (!dump_.complete(self_->clock().now())) {
+    send_later(self_, stack_dump::silence, worker_tick::look_at_dump);
+    return;
+  }
+  dump_.close();
+  if (expelled_)
+    child_->kill();
 }
 
 void python_worker::stop(caf::error reason) {
@@ -170,6 +193,7 @@ void python_worker::exited() {
   if (errors_)
     read_rest(errors_->fd(), false);
   tail_->finish([this](const std::string& line) { tell_line(line); });
+  dump_.close();
   conclude(*status);
 }
 
@@ -209,6 +233,8 @@ void python_worker::conclude(wire::exit_status status) {
   what.exit_code = status.code;
   what.signal = status.signal;
   what.stderr_tail = tail_->last();
+  if (expelled_)
+    what.traceback = dump_.text();
   auto error = make_error(code, what);
   session_->tell_died(error);
   if (expelled_)

@@ -98,9 +98,9 @@ struct worker_metadata {
 
 /// How a worker is asked whether it can work.
 struct health_question {
-  caf::message request;
-  /// What its answer says is wrong; empty: nothing.
-  std::function<std::string(const caf::message& answer)> trouble;
+  caf::message request; ///< is answered by a `reply`
+  /// What the answer says is wrong; empty: nothing.
+  std::function<std::string(const reply& answer)> trouble;
 };
 
 /// Why stop_worker is called.

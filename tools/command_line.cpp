@@ -4,6 +4,7 @@
 #include "charmer/tools/call_command.hpp"
 #include "charmer/tools/check_command.hpp"
 #include "charmer/tools/doctor_command.hpp"
+#include "charmer/tools/events_command.hpp"
 #include "charmer/tools/exit_status.hpp"
 #include "charmer/tools/map_command.hpp"
 
@@ -83,6 +84,11 @@ constexpr auto examples_doctor = R"(examples:
   charmer doctor -c pools.json --json
   charmer doctor --adapter model:Model --profile thread --python ./venv
 )";
+
+constexpr auto about_events = R"(Lists the events that are told.
+
+Each with its name, its lowest severity, when it is told, what it measures and
+what it says beside. Those of severity trace are told only to those who ask.)";
 
 // As CLI11's own, but that a subcommand is listed by its first line, and that
 // the description is a paragraph of its own.
@@ -303,6 +309,12 @@ CLI::App* add_doctor(CLI::App& to, doctor_arguments& x) {
   return app;
 }
 
+CLI::App* add_events(CLI::App& to, events_arguments& x) {
+  auto* app = to.add_subcommand("events", about_events);
+  app->add_flag("--json", x.as_json, "Print a JSON array");
+  return app;
+}
+
 int parse_and_run(int argc, char** argv) {
   CLI::App app{about, "charmer"};
   app.set_version_flag("--version", "charmer " CHARMER_VERSION);
@@ -316,6 +328,8 @@ int parse_and_run(int argc, char** argv) {
   auto* call_app = add_call(app, call);
   auto* map_app = add_map(app, map);
   auto* check_app = add_check(app, check);
+  events_arguments events;
+  auto* events_app = add_events(app, events);
   doctor_arguments doctor;
   add_doctor(app, doctor);
   try {
@@ -330,6 +344,8 @@ int parse_and_run(int argc, char** argv) {
     return static_cast<int>(map_command(map));
   if (check_app->parsed())
     return static_cast<int>(check_command(check));
+  if (events_app->parsed())
+    return static_cast<int>(events_command(events));
   return static_cast<int>(doctor_command(doctor));
 }
 

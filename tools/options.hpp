@@ -68,6 +68,10 @@ struct map_arguments {
   bool summary = false; ///< also if stderr is no terminal
 };
 
+struct events_arguments {
+  bool as_json = false;
+};
+
 struct check_arguments {
   pool_choice pools;
 };

@@ -150,6 +150,49 @@ TEST_CASE("a command that hangs is cancelled and its worker replaced") {
   CHECK(f.eventually(whole));
 }
 
+TEST_CASE("the error of a command that hangs says where it hangs") {
+  auto x = shop(1);
+  x.cancel_grace = 50ms;
+  pool_fixture f{x};
+  auto before = std::chrono::steady_clock::now();
+  auto out = f.call("sleep", {{"seconds", 600}}, {.timeout = 200ms});
+  auto took = std::chrono::steady_clock::now() - before;
+  CHECK(out.why == pool_errc::exec_timeout);
+  CAPTURE(out.what().traceback);
+  CHECK(out.what().traceback.find("shop.py\", line") != std::string::npos);
+  CHECK(out.what().traceback.find("in sleep") != std::string::npos);
+  CHECK(took < 300ms); // 200 + 50 and the 50 that it may be late
+  // Whoever looks after the worker is told, too.
+  auto says_where = [](const std::string& name) {
+    return [name](const event& e) {
+      auto said = e.details.find("traceback");
+      return e.name == name && said != e.details.end()
+             && said->second.find("in sleep") != std::string::npos;
+    };
+  };
+  CHECK(f.events.wait_for(says_where("charmer.supervisor.child_terminated")));
+  CHECK(f.call("add", {{"a", 1}, {"b", 1}}).json() == 2);
+}
+
+TEST_CASE("a worker that is stopped has no traceback, and its caller an error "
+          "in time") {
+  auto x = shop(1);
+  x.cancel_grace = 50ms;
+  pool_fixture f{x};
+  auto pid = f.call("pid").json().get<pid_t>();
+  f.events.wait_for("charmer.worker.ready");
+  auto sleeping = charmer::call(f.self, f.pool, "sleep", {{"seconds", 600}},
+                                {.timeout = 300ms});
+  CHECK(f.eventually([](auto& s) { return s.counts.running == 1; }));
+  f.self->receive(caf::after(50ms) >> [] {}); // it has begun by now
+  kill(pid, SIGSTOP);
+  caf::error why;
+  sleeping.receive([](const reply&) {}, [&](caf::error& e) { why = e; });
+  CHECK(why == pool_errc::exec_timeout);
+  CHECK(failure_of(why).traceback.empty());
+  CHECK(f.eventually(whole));
+}
+
 TEST_CASE("a command that asks whether it was cancelled keeps its worker") {
   auto x = shop(1);
   x.cancel_grace = 20s;

@@ -69,9 +69,88 @@ TEST_CASE("never more at once than there are threads") {
   CHECK(f.eventually([](auto& x) { return x.counts.replied == 20; }));
 }
 
-TEST_CASE("libraries of a thread worker may use as many threads as it has") {
-  pool_fixture f{crew(1, 3)};
-  CHECK(f.call("limits").json().at(0) == "3");
+TEST_CASE(
+    "libraries may use as many threads as a worker has, unless the pool's "
+    "env says otherwise") {
+  auto limits = [](const std::string& usual, const std::string& own) {
+    auto result = nlohmann::json::object();
+    for (auto name : {"OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
+                      "OMP_NUM_THREADS", "NUMEXPR_NUM_THREADS"})
+      result[name] = usual;
+    result["VECLIB_MAXIMUM_THREADS"] = own;
+    return result;
+  };
+  auto x = crew(1, 3);
+  CHECK(pool_fixture{x}.call("limits").json() == limits("3", "3"));
+  x.env = {{"VECLIB_MAXIMUM_THREADS", "7"}};
+  CHECK(pool_fixture{x}.call("limits").json() == limits("3", "7"));
+  x.profile = "process";
+  CHECK(pool_fixture{x}.call("limits").json() == limits("1", "7"));
+}
+
+TEST_CASE("four calls that wait take as long as one") {
+  pool_fixture f{crew()};
+  call_all(f, 4, "sleep", {{"seconds", 0}}); // every thread has begun once
+  auto before = std::chrono::steady_clock::now();
+  for (auto& x : call_all(f, 4, "sleep", {{"seconds", 0.5}}))
+    CHECK(x.json() == 0.5);
+  CHECK(std::chrono::steady_clock::now() - before < 1s);
+}
+
+TEST_CASE(
+    "the load of a worker is what its threads run, at most its capacity") {
+  pool_fixture f{crew(1, 2)};
+  auto metadata = [&] { return f.app->metadata()->at(0); };
+  auto idle = metadata();
+  CHECK(idle.profile == "thread");
+  CHECK(idle.capacity == 2);
+  CHECK(idle.load == 0);
+  CHECK(idle.pid > 0);
+  CHECK(!idle.interpreter.empty());
+  CHECK(!idle.python_version.empty());
+  for (int i = 0; i < 6; ++i)
+    cast(f.pool, command("sleep", {{"seconds", 0.05}}));
+  std::uint32_t most = 0;
+  while (f.stats().counts.replied < 6) {
+    auto load = metadata().load;
+    most = std::max(most, load);
+    CHECK(load <= 2);
+  }
+  CHECK(most == 2);
+  CHECK(f.eventually([&](auto&) { return metadata().load == 0; }));
+  auto json = nlohmann::json::parse(to_json(metadata()));
+  CHECK(json["capacity"] == 2);
+  CHECK(json["gil_enabled"].is_boolean());
+}
+
+TEST_CASE(
+    "the safety checker warns of what runs twice at once, or forbids it") {
+  auto x = crew();
+  x.safety = "warn";
+  auto twice = [](const event& e) {
+    return e.name == "charmer.worker.log"
+           && e.text.find("ran twice at the same time") != std::string::npos;
+  };
+  {
+    pool_fixture f{x};
+    for (auto& y : call_all(f, 4, "meet_politely"))
+      CHECK(!y.why);
+    for (auto& y : call_all(f, 4, "meet"))
+      CHECK_MESSAGE(!y.why, describe(y.why));
+    CHECK(f.events.wait_for(twice));
+    for (auto& e : f.events.all())
+      if (twice(e))
+        CHECK(e.text.find("meet_politely") == std::string::npos);
+  }
+  x.safety = "strict";
+  pool_fixture f{x};
+  auto failures = 0;
+  for (auto& y : call_all(f, 4, "meet"))
+    if (y.why) {
+      ++failures;
+      CHECK(describe(y.why).find("ThreadSafetyError") != std::string::npos);
+    }
+  CHECK(failures > 0);
 }
 
 TEST_CASE("an adapter that does not say that it is thread-safe is refused") {

@@ -340,6 +340,36 @@ TEST_CASE("what lies behind a command that hangs is not taken for hung") {
   CHECK(b.pass(10s).expulsions.empty());
 }
 
+TEST_CASE("who asks is told each step of a request, and nobody else") {
+  std::atomic<bool> asked = false;
+  core_limits limits;
+  limits.traced = &asked;
+  bench b{limits};
+  auto w = b.hire("w");
+  CHECK(b.submit("a").notes.empty());
+  asked = true;
+  auto out = b.submit("b");
+  REQUIRE(out.notes.size() == 1);
+  CHECK(out.notes[0].step == request_step::waiting);
+  CHECK(out.notes[0].queued == 1);
+  out = b.kill(w); // a native worker: what it had may have begun
+  b.now += 2s;
+  b.hire("w");
+  REQUIRE(b.met.notes.size() == 1);
+  CHECK(b.met.notes[0].step == request_step::dispatched);
+  CHECK(b.met.notes[0].what == "b");
+  CHECK(b.met.notes[0].worker == "w");
+  CHECK(b.met.notes[0].took == 2s);
+  auto lease = b.met.assignments.at(0).lease;
+  out = b.answer(lease, verdict::success, 5ms);
+  REQUIRE(out.notes.size() == 1);
+  CHECK(out.notes[0].step == request_step::executed);
+  CHECK(out.notes[0].took == 5ms);
+  out = b.answer(lease);
+  REQUIRE(out.notes.size() == 1);
+  CHECK(out.notes[0].step == request_step::stale);
+}
+
 TEST_CASE("one tick is pending, for the earliest deadline") {
   bench b;
   auto first = b.submit("a");

@@ -327,3 +327,14 @@ def test_a_full_disk_is_an_input_output_error(charmer: Command) -> None:
         _, error = process.communicate(timeout=60)
     assert process.returncode == 74
     assert b"No space left" in error
+
+
+def test_events_are_listed_with_what_they_carry(charmer: Command) -> None:
+    done = charmer("events")
+    assert done.returncode == 0
+    assert "`charmer.worker.recycled` (info)" in done.stdout
+    listed = {x["name"]: x for x in json.loads(charmer("events", "--json").stdout)}
+    recycled = listed["charmer.worker.recycled"]
+    assert "uptime_seconds" in recycled["measurements"]
+    assert "reason" in recycled["metadata"]
+    assert listed["charmer.request.executed"]["at_least"] == "trace"

@@ -24,7 +24,17 @@ class Crew(charmer.ThreadSafeAdapter):
 
     @charmer.command
     def limits(self):
-        return [os.environ["OMP_NUM_THREADS"], os.getpid()]
+        return {
+            name: value
+            for name, value in os.environ.items()
+            if name.endswith("_NUM_THREADS")
+            or name == "VECLIB_MAXIMUM_THREADS"
+        }
+
+    @charmer.command
+    def meet_politely(self):
+        with self.lock:
+            return "after you"
 
     @charmer.command
     def fail(self, text):

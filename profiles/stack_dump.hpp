@@ -1,0 +1,56 @@
+// private: What a worker that hangs does: the traceback of all its threads, as
+// Python's faulthandler writes it to stderr when it is asked to by a signal,
+// even if no Python code can run.
+//
+// Whoever wants it waits for a few milliseconds, at most for `limit`. What
+// comes between is told apart by its form, since a command may write to stderr
+// at the same time.
+//
+// Threading: a plain value. Time comes from the caller.
+#pragma once
+
+#include "charmer/profiles/late_error.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace charmer {
+
+class stack_dump {
+public:
+  /// How long is waited for it, at most.
+  static constexpr timespan limit = std::chrono::milliseconds(20);
+
+  /// It is complete when nothing has come for so long.
+  static constexpr timespan silence = std::chrono::milliseconds(2);
+
+  /// The signal that asks for it (python/charmer/worker.py).
+  static int signal();
+
+  /// Somebody waits for it. True: the worker is to be asked.
+  bool wanted_by(late_error_ptr x, time_point now);
+
+  /// Whether somebody waits.
+  bool open() const noexcept { return !waiting_.empty(); }
+
+  /// A line of stderr. True: it is part of the dump.
+  bool take(std::string_view line, time_point now);
+
+  /// Whether there is no more to be waited for.
+  bool complete(time_point now) const;
+
+  /// Gives what has come to those who wait, and lets go of them.
+  void close();
+
+  /// The last one; empty: there was none.
+  const std::string& text() const noexcept { return text_; }
+
+private:
+  std::vector<late_error_ptr> waiting_;
+  std::string text_;
+  time_point asked_;
+  time_point heard_;
+};
+
+} // namespace charmer

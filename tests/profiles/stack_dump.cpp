@@ -1,0 +1,72 @@
+// The traceback of a worker that hangs, told apart from what else it writes.
+#include "charmer/profiles/stack_dump.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace charmer;
+using namespace std::chrono_literals;
+
+namespace {
+
+// An error that is on its way, and what became of it.
+struct traveller {
+  std::shared_ptr<caf::error> arrived = std::make_shared<caf::error>();
+
+  late_error_ptr set_out() {
+    return std::make_shared<late_error>(
+        [to = arrived](caf::error e) { *to = std::move(e); },
+        pool_errc::exec_timeout, failure{.text = "too long"});
+  }
+};
+
+const time_point start{1000s};
+
+} // namespace
+
+TEST_CASE("an error that waits is sent by whoever lets go of it") {
+  traveller x;
+  auto late = x.set_out();
+  CHECK(!*x.arrived);
+  late->add_traceback("somewhere");
+  late = nullptr;
+  CHECK(*x.arrived == pool_errc::exec_timeout);
+  CHECK(failure_of(*x.arrived).traceback == "somewhere");
+}
+
+TEST_CASE("a dump is what has the form of one") {
+  stack_dump dump;
+  traveller x;
+  CHECK(!dump.take("Thread 0x1 (most recent call first):", start));
+  CHECK(dump.wanted_by(x.set_out(), start));
+  CHECK(!dump.take("  File \"not yet.py\"", start));
+  CHECK(dump.take("Thread 0x1 (most recent call first):", start));
+  CHECK(dump.take("  File \"a.py\", line 1 in f", start));
+  CHECK(!dump.take("a line of somebody else's", start));
+  CHECK(dump.take("Current thread 0x2 (most recent call first):", start));
+  CHECK(dump.take("  <no Python frame>", start));
+  CHECK(!dump.complete(start + 1ms));
+  CHECK(dump.complete(start + 2ms));
+  dump.close();
+  CHECK(failure_of(*x.arrived).traceback
+        == "Thread 0x1 (most recent call first):\n"
+           "  File \"a.py\", line 1 in f\n"
+           "Current thread 0x2 (most recent call first):\n"
+           "  <no Python frame>\n");
+  CHECK(dump.text() == failure_of(*x.arrived).traceback);
+}
+
+TEST_CASE("one dump is for all who wait, and none waits for long") {
+  stack_dump dump;
+  traveller a;
+  traveller b;
+  CHECK(dump.wanted_by(a.set_out(), start));
+  CHECK(!dump.wanted_by(b.set_out(), start + 5ms));
+  CHECK(!dump.complete(start + 19ms));
+  CHECK(dump.complete(start + 20ms));
+  dump.close();
+  for (auto* x : {&a, &b}) {
+    CHECK(*x->arrived == pool_errc::exec_timeout);
+    CHECK(failure_of(*x->arrived).traceback.empty());
+  }
+  CHECK(!dump.open());
+}
