@@ -1,0 +1,14 @@
+"""Knows how to add up a purchase, and asks the application for prices."""
+
+import asyncio
+from typing import List
+
+import charmer
+
+
+class Checkout(charmer.Adapter):
+    @charmer.command
+    async def total(self, items: List[str]) -> float:
+        """All prices are asked for at once."""
+        calls = [charmer.host.call_async("price_of", {"item": x}) for x in items]
+        return sum(await asyncio.gather(*calls))
