@@ -10,5 +10,6 @@ class Checkout(charmer.Adapter):
     @charmer.command
     async def total(self, items: List[str]) -> float:
         """All prices are asked for at once."""
-        calls = [charmer.host.call_async("price_of", {"item": x}) for x in items]
-        return sum(await asyncio.gather(*calls))
+        ask = charmer.host.call_async
+        prices = [ask("price_of", {"item": item}) for item in items]
+        return sum(await asyncio.gather(*prices))

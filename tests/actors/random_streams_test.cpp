@@ -148,7 +148,7 @@ void survive(pool_settings x, int streams) {
       }
       balanced = balanced && f.stats().counts.balanced();
       // Paces the kills, waits for nothing.
-      std::this_thread::sleep_for(std::chrono::milliseconds(random() % 60));
+      std::this_thread::sleep_for(std::chrono::milliseconds(random() % 100));
     }
   }};
   std::mt19937_64 random{seed + 1};

@@ -51,7 +51,7 @@ TEST_CASE("a request of which a part was delivered is not tried again") {
     auto out = b.kill(first);
     CHECK(refusal(out)
           == (delivered ? pool_errc::worker_died : pool_errc::none));
-    CHECK(b.counts().retried == (delivered ? 0 : 1));
+    CHECK(b.counts().retried == (delivered ? 0u : 1u));
   }
 }
 

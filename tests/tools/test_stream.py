@@ -33,7 +33,9 @@ def test_a_plain_command_is_one_line_and_a_generator_without_it_a_list(
 
 def test_bytes_are_written_as_they_are(charmer: Command) -> None:
     file = charmer.settings()
-    process = charmer.start("call", "-c", file, "--stream", "blocks", "[3, 70000]")
+    process = charmer.start(
+        "call", "-c", file, "--stream", "blocks", "[3, 70000]"
+    )
     out, _ = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, b"\xff" * 210_000)
 
