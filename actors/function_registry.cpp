@@ -53,10 +53,14 @@ void start(caf::actor_system& sys, host_function f, host_call x,
 caf::behavior go_between(caf::event_based_actor* self, const caf::actor& target,
                          const host_call& x, const host_asker& from) {
   replace_default_handlers(self);
+  // Who drops the promise to answer may be the last one that holds us, before
+  // we hear of its end.
+  auto me = std::make_shared<caf::actor>(self);
   auto finish = [=](const caf::expected<payload>& answer) {
     from.answer(answer);
     self->demonitor(target);
     self->quit();
+    *me = nullptr;
   };
   self->set_down_handler([=](caf::down_msg&) {
     finish(make_error(pool_errc::no_available_worker,

@@ -105,7 +105,8 @@ public:
 
   void end(stream_end& x) {
     over_ = true;
-    x.stopped = stopped_;
+    if (stopped_)
+      x = {x.stream, taken_, x.elapsed, true};
     on_end_(x);
   }
 

@@ -31,11 +31,14 @@ A pool is described in a file of settings (-c), or made of one adapter
 constexpr auto about_call = R"(Calls one command and prints its result.
 
 A JSON result becomes one line on stdout; bytes and messages are written as they
-are. Errors go to stderr, with the Python traceback.)";
+are. Errors go to stderr, with the Python traceback. With --stream, each value
+of a generator is printed as it comes; a slow reader of the output slows the
+generator down, and one that goes away ends it.)";
 
 constexpr auto examples_call = R"(examples:
   charmer call -c pools.json add '{"a": 5, "b": 3}'
   charmer call --adapter calculator:Calculator add '[5, 3]'
+  charmer call --adapter streaming --stream lines '{"path": "/etc/services"}'
   echo '{"a": 5, "b": 3}' | charmer call -c pools.json --timeout 5s add -
 )";
 
@@ -242,7 +245,9 @@ CLI::App* add_call(CLI::App& to, call_arguments& x) {
   add_pool_options(*app, x.pools, true);
   add_duration(*app, "--timeout", x.timeout,
                "How long it may take; else the pool's\n"
-               "request_timeout");
+               "request_timeout, or stream_timeout");
+  app->add_flag("--stream", x.stream,
+                "Print each value of a generator as it comes");
   app->add_option("--session", x.session,
                   "What charmer.session() is called in the command")
       ->type_name("NAME");

@@ -1,8 +1,5 @@
 #include "charmer/tools/dispatcher.hpp"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <unordered_map>
 
 namespace charmer::tools {
@@ -63,28 +60,6 @@ caf::behavior caller(self_ptr self, pool_handle pool, std::string command,
 }
 
 } // namespace
-
-// -- outcome_queue ------------------------------------------------------------
-
-outcome_queue::outcome_queue() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  // nop
-}
-
-void outcome_queue::put(call_outcome x) {
-  std::lock_guard guard{mutex_};
-  waiting_.push_back(std::move(x));
-  if (waiting_.size() == 1)
-    eventfd_write(fd_.get(), 1);
-}
-
-std::vector<call_outcome> outcome_queue::take() {
-  std::lock_guard guard{mutex_};
-  if (!waiting_.empty()) {
-    eventfd_t count;
-    eventfd_read(fd_.get(), &count);
-  }
-  return std::exchange(waiting_, {});
-}
 
 // -- dispatcher ---------------------------------------------------------------
 

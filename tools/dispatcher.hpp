@@ -15,11 +15,10 @@
 #pragma once
 
 #include "charmer/actors/call.hpp"
-#include "charmer/wire/unique_fd.hpp"
+#include "charmer/tools/polled_queue.hpp"
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -38,23 +37,7 @@ struct call_outcome {
   caf::error error; ///< if there is one, there is no value
 };
 
-class outcome_queue {
-public:
-  outcome_queue();
-
-  /// Readable while outcomes wait.
-  int fd() const noexcept { return fd_.get(); }
-
-  void put(call_outcome x);
-
-  /// All that wait.
-  std::vector<call_outcome> take();
-
-private:
-  wire::unique_fd fd_;
-  std::mutex mutex_;
-  std::vector<call_outcome> waiting_;
-};
+using outcome_queue = polled_queue<call_outcome>;
 
 /// Every call gets one outcome, unless the dispatcher is destroyed before.
 class dispatcher {

@@ -40,8 +40,10 @@ struct call_arguments {
   reports told;
   std::string command;
   std::string arguments = "{}"; ///< JSON; "-": read from stdin
-  timespan timeout{0};          ///< 0: the pool's request_timeout
-  std::string session;          ///< empty: none
+  /// 0: the pool's request_timeout, or stream_timeout
+  timespan timeout{0};
+  std::string session; ///< empty: none
+  bool stream = false; ///< print chunks as they come
 };
 
 /// What becomes of an item that failed.

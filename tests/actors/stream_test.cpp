@@ -381,6 +381,20 @@ TEST_CASE("nothing is sent behind a stream, nor a stream behind a call") {
   slow.cancel();
 }
 
+TEST_CASE("the holder of a lease streams from its worker") {
+  pool_fixture f{streaming(2)};
+  std::vector<int> got;
+  auto why = run(f.self, f.pool, [&](lease& worker, timespan) {
+    stream(f.self, worker.pool(), "count", {{"to", 50}}, {.window = 2})
+        .receive([&](const chunk& x) { got.push_back(x.json()); },
+                 [](const stream_end& x) { CHECK(x.chunks == 50); },
+                 [](const caf::error& e) { CHECK(describe(e) == ""); });
+  });
+  CHECK(!why);
+  CHECK(got == up_to(50));
+  CHECK(f.eventually(idle));
+}
+
 TEST_CASE("a stream of a worker that retires is finished") {
   auto x = streaming(1);
   pool_fixture f{x};

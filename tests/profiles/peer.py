@@ -41,6 +41,21 @@ def result(id, json):
     send(field(17, number_field(1, id) + field(2, field(1, json))))
 
 
+def chunk(id, number, json):
+    send(
+        field(
+            19,
+            number_field(1, id)
+            + number_field(2, number)
+            + field(3, field(1, json)),
+        )
+    )
+
+
+def end(id, chunks):
+    send(field(20, number_field(1, id) + number_field(2, chunks)))
+
+
 def read_exactly(n):
     data = b""
     while len(data) < n:
@@ -151,6 +166,74 @@ def strange_ids():
         result(call + 1000, b"1")
         result(call, b'"here"')
         result(call, b'"twice"')
+
+
+def sends_more_than_granted():
+    ready()
+    call = next_call()
+    for number in range(1000):
+        chunk(call, number, b"1")
+    for_ever()
+
+
+def skips_a_chunk():
+    ready()
+    call = next_call()
+    chunk(call, 0, b"1")
+    chunk(call, 2, b"1")
+    for_ever()
+
+
+def miscounts():
+    ready()
+    call = next_call()
+    chunk(call, 0, b"1")
+    end(call, 2)
+    for_ever()
+
+
+def answers_with_a_chunk():
+    ready()
+    chunk(next_call(), 0, b"1")
+    for_ever()
+
+
+def answers_with_an_end():
+    ready()
+    end(next_call(), 0)
+    for_ever()
+
+
+def answers_with_a_result():
+    ready()
+    serve()
+
+
+def chunks_of_nobody():
+    """Of requests that there are not: they are dropped."""
+    ready()
+    while True:
+        call = next_call()
+        chunk(call + 1000, 0, b"1")
+        end(call + 1000, 1)
+        result(call, b'"here"')
+
+
+def asks_without_end():
+    """More questions than a host takes at once."""
+    ready()
+    call = next_call()
+    for number in range(1, 20_001):
+        send(
+            field(
+                24,
+                number_field(1, number)
+                + number_field(2, call)
+                + field(3, b"f"),
+            )
+        )
+    result(call, b'"here"')
+    serve()
 
 
 def closes_stdout():

@@ -48,6 +48,13 @@ public:
     changed_.notify_all();
   }
 
+  /// Left to the test to answer.
+  void ask(host_question what) override {
+    std::lock_guard guard{mutex_};
+    questions_.push_back(std::move(what));
+    changed_.notify_all();
+  }
+
   void tell(event what) override {
     std::lock_guard guard{mutex_};
     events_.push_back(std::move(what));
@@ -74,6 +81,20 @@ public:
           return true;
       return false;
     });
+  }
+
+  /// Waits for the question of that number in order, counted from 1.
+  std::optional<host_question> await_question(std::size_t count = 1) {
+    wait([&] { return questions_.size() >= count || death_; });
+    std::lock_guard guard{mutex_};
+    if (questions_.size() < count)
+      return std::nullopt;
+    return questions_[count - 1];
+  }
+
+  bool has_question(std::size_t count) {
+    std::lock_guard guard{mutex_};
+    return questions_.size() >= count;
   }
 
   std::vector<event> events() {
@@ -117,6 +138,7 @@ private:
   std::optional<worker_info> info_;
   std::optional<worker_death> death_;
   std::vector<event> events_;
+  std::vector<host_question> questions_;
   int times_ready_ = 0;
   int times_retiring_ = 0;
   int times_died_ = 0;

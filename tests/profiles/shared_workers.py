@@ -86,6 +86,14 @@ def wait_for_cancel():
     return "gave up"
 
 
+def count(to):
+    yield from range(to)
+
+
+def ask(function, arguments=None):
+    return charmer.host.call(function, arguments)
+
+
 def surroundings():
     """What this process inherited."""
     with open("/proc/self/status") as status:

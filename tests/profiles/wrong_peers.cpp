@@ -145,6 +145,52 @@ TEST_CASE_FIXTURE(peer_fixture, "a death in the middle of a reply") {
   CHECK_EQ(code, pool_errc::worker_died);
 }
 
+// -- streams and questions ----------------------------------------------------
+
+TEST_CASE_FIXTURE(peer_fixture, "a stream that breaks the rules ends its "
+                                "worker") {
+  struct kind {
+    const char* behaviour;
+    std::uint32_t window;
+    const char* text;
+  };
+  for (auto& x : {kind{"sends_more_than_granted", 16, "without credit"},
+                  kind{"skips_a_chunk", 16, "out of order"},
+                  kind{"miscounts", 16, "of 1 chunks after 2"},
+                  kind{"answers_with_a_result", 16, "with a result"},
+                  kind{"answers_with_a_chunk", 0, "what is no stream"},
+                  kind{"answers_with_an_end", 0, "ended a stream"}}) {
+    CAPTURE(x.behaviour);
+    auto worker = start_ready_peer(x.behaviour);
+    caller->request(
+        worker.handle, 20s,
+        invocation{"anything", payload::json("[]"), {.window = x.window}});
+    auto what = death_of(worker);
+    CHECK_EQ(code, pool_errc::protocol_error);
+    CHECK(contains(what.text, x.text));
+  }
+}
+
+TEST_CASE_FIXTURE(peer_fixture, "chunks of requests that there are not are "
+                                "dropped") {
+  auto worker = start_ready_peer("chunks_of_nobody");
+  for (int i = 0; i < 3; ++i)
+    CHECK_EQ(call(worker, "anything").json, R"("here")");
+  stop(worker);
+}
+
+TEST_CASE_FIXTURE(peer_fixture, "questions without end are not kept without "
+                                "end") {
+  auto worker = start_ready_peer("asks_without_end");
+  CHECK_EQ(call(worker, "anything").json, R"("here")");
+  REQUIRE(worker.host->await_question(256));
+  CHECK_FALSE(worker.host->has_question(257));
+  auto first = *worker.host->await_question(1);
+  cast(first.asker, answer_atom_v, first.number, payload::json("1"));
+  CHECK(worker.host->await_question(257));
+  stop(worker);
+}
+
 // -- pipes --------------------------------------------------------------------
 
 TEST_CASE_FIXTURE(peer_fixture, "stdout closed but alive: ended") {

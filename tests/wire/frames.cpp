@@ -43,13 +43,14 @@ TEST_CASE("a call laid out by hand is what Protobuf reads") {
        {payload::json(R"({"a": 5})"), payload::raw(std::string(300, '\xff')),
         payload::json(""), payload{payload::kind::message, "my.Type", "bytes"},
         payload{payload::kind::message, "", ""}})
-    for (std::uint64_t id :
-         {std::uint64_t{1}, std::uint64_t{300}, std::uint64_t{1} << 62})
+    for (std::uint64_t id : {std::uint64_t{1}, std::uint64_t{300},
+                             std::uint64_t{1} << 62, std::uint64_t{1000}})
       for (std::uint64_t timeout : {std::uint64_t{0}, std::uint64_t{1} << 40})
         for (auto correlation : {"", "abc-123"}) {
           std::string session(timeout != 0 ? 200 : 0, 's');
-          auto frame = parsed(call_bytes(
-              {id, "command", arguments, timeout, correlation, session}));
+          auto credit = static_cast<std::uint32_t>(id % 1000);
+          auto frame = parsed(call_bytes({id, "command", arguments, timeout,
+                                          correlation, session, credit}));
           REQUIRE(frame.has_call());
           auto& call = *frame.mutable_call();
           CHECK_EQ(call.id(), id);
@@ -57,6 +58,8 @@ TEST_CASE("a call laid out by hand is what Protobuf reads") {
           CHECK_EQ(call.timeout_ns(), timeout);
           CHECK_EQ(call.correlation(), correlation);
           CHECK_EQ(call.session(), session);
+          CHECK_EQ(call.stream(), credit != 0);
+          CHECK_EQ(call.credit(), credit);
           CHECK(take(*call.mutable_arguments()) == arguments);
         }
 }

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from typing import Iterator
 
 import charmer
 
@@ -113,3 +114,46 @@ def indented(x: object = None) -> object:
 @charmer.command
 def pid(x: object = None) -> int:
     return os.getpid()
+
+
+@charmer.command
+def count(to: int) -> Iterator[int]:
+    yield from range(to)
+
+
+@charmer.command
+def blocks(n: int, size: int) -> Iterator[bytes]:
+    for _ in range(n):
+        yield b"\xff" * size
+
+
+@charmer.command
+def hesitant(seconds: float) -> Iterator[int]:
+    """A long time between two values."""
+    yield 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        charmer.check_cancelled()
+        time.sleep(0.001)
+    yield 1
+
+
+@charmer.command
+def fails_after(n: int) -> Iterator[int]:
+    yield from range(n)
+    raise ValueError("no more")
+
+
+@charmer.command
+def dies_after(n: int) -> Iterator[int]:
+    yield from range(n)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@charmer.command
+def logged_lines(path: str, n: int) -> Iterator[str]:
+    """Lines of a kilobyte; a byte in the file for each."""
+    for _ in range(n):
+        with open(path, "a") as log:
+            log.write(".")
+        yield "x" * 1024
