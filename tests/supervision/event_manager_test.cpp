@@ -418,30 +418,30 @@ TEST_CASE_FIXTURE(managed, "what waits is delivered before a handler goes") {
 
 TEST_CASE_FIXTURE(managed, "whoever replaces a handler that hangs gets what "
                            "comes, whatever becomes of that one") {
-  auto kept = std::make_shared<std::optional<caf::response_promise>>();
-  auto hung = system.spawn([=](caf::event_based_actor* self) -> caf::behavior {
+  auto hung = system.spawn([](caf::event_based_actor* self) -> caf::behavior {
+    auto owed = std::make_shared<caf::response_promise>();
     return {[=](const event&) -> caf::result<void> {
-      kept->emplace(self->make_response_promise());
-      return **kept;
-    }};
+              return *owed = self->make_response_promise();
+            },
+            [=](caf::ok_atom) { owed->deliver(caf::sec::runtime_error); }};
   });
-  handler_spec first{.name = "first", .receiver = hung};
-  CHECK(add(first).ok());
-  notify("1");
-  CHECK(ask<nothing>(manager, swap_handler_atom_v, string{"first"},
-                     recorder("second"))
-            .ok());
-  notify("2");
-  CHECK(take() == list{"second:2"});
-  (*kept)->deliver(make_error(caf::sec::runtime_error)); // too late
+  event_filter numbered{.name = "n*"};
+  CHECK(add({.name = "first", .filter = numbered, .receiver = hung}).ok());
+  auto second = recorder("second");
+  second.filter = numbered;
+  notify("n1");
+  CHECK(
+      ask<nothing>(manager, swap_handler_atom_v, string{"first"}, second).ok());
+  notify("n2");
+  CHECK(take() == list{"second:n2"});
+  caf::anon_send(hung, caf::ok_atom::value); // it answers too late
   run();
-  notify("3");
-  CHECK(take() == list{"second:3"});
-  kept->reset();
+  notify("n3");
+  CHECK(take() == list{"second:n3"});
   caf::anon_send_exit(hung, caf::exit_reason::kill);
   run();
-  notify("4");
-  CHECK(take() == list{"second:4"});
+  notify("n4");
+  CHECK(take() == list{"second:n4"});
   CHECK(names() == list{"second"});
 }
 
