@@ -10,7 +10,7 @@ using self_ptr = caf::stateful_actor<task_monitor_state>*;
 // (stopped, starved): what the workers answered meanwhile lies in the pipes and
 // is read before anybody's deadline is held against them.
 constexpr timespan too_late = std::chrono::milliseconds(250);
-constexpr timespan reading_time = std::chrono::milliseconds(50);
+constexpr timespan reading_time = std::chrono::milliseconds(250);
 
 void arm(self_ptr self, const pool_context_ptr& ctx, time_point when) {
   auto& st = state_of(self);

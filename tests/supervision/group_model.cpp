@@ -257,6 +257,7 @@ void group_model::restart(number n, bool failed_start) {
       return end(true);
     x.budget->all.clear();
     x.attempt = 0;
+    x.spent = true;
     return ended_for_good(n, true);
   }
   ++x.restarts;
@@ -271,7 +272,7 @@ void group_model::restart_group(number culprit, timespan delay, bool later) {
     first = std::min(first, plan_->first);
   plan_ = plan{.first = first, .later = later, .delay = delay};
   for (auto& [n, x] : members) {
-    if (n < first)
+    if (n < first || x.spent)
       continue;
     plan_->starts.push_back(n);
     if (x.current != nobody)

@@ -41,6 +41,7 @@ public:
     bool ready = false;
     bool asked = false;    ///< to stop
     bool given_up = false; ///< was not ready in time, or said so
+    bool spent = false;    ///< its own budget: its group starts without it
     std::uint32_t attempt = 0;
     std::uint64_t restarts = 0;
     charmer::time_point since, ready_by, gone_at;

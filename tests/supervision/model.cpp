@@ -25,8 +25,9 @@ bool model::begin(const std::vector<child_plan>& plans) {
 
 void model::start_child(std::size_t request, const child_plan& plan) {
   if (auto known = find(plan.id)) {
-    fail(request, known->current != nobody ? supervision_errc::already_started
-                                           : supervision_errc::already_present);
+    fail(request, known->state == child_state::stopped
+                      ? supervision_errc::already_present
+                      : supervision_errc::already_started);
     return;
   }
   children.push_back(made_of(plan));
@@ -221,6 +222,7 @@ void model::became_ready(child& x) {
 
 void model::start(const std::string& id) {
   auto& x = *find(id);
+  x.spent = false;
   ++x.incarnation;
   if (refused(x))
     start_failed(x);
@@ -319,6 +321,8 @@ void model::restart_group(const std::string& culprit) {
   std::vector<std::string> leaving;
   for (auto i = first; i < children.size(); ++i) {
     auto& x = children[i];
+    if (x.spent)
+      continue;
     if (x.current != nobody && x.plan.restart == restart_type::temporary)
       leaving.push_back(x.plan.id);
     else
@@ -346,6 +350,7 @@ void model::exhausted(const std::string& id) {
   if (!x.budget)
     return end(supervision_errc::restart_intensity_reached);
   x.state = child_state::stopped;
+  x.spent = true;
   x.budget->all.clear();
   x.attempt = 0;
   give_up_next(x, supervision_errc::restart_intensity_reached);

@@ -45,6 +45,7 @@ public:
     child_plan plan;
     bool fresh = false;
     bool by_hand = false; ///< restart_child: a failure keeps it stopped
+    bool spent = false;   ///< its own budget: its group starts without it
     child_state state = child_state::stopped;
     serial current = nobody;
     serial next = nobody;
