@@ -106,7 +106,8 @@ void door::enqueue(caf::mailbox_element_ptr what,
   if (content.match_elements<caf::exit_msg>()
       || content.match_elements<caf::down_msg>())
     return; // nobody ends a door
-  if (content.match_elements<invocation>()) {
+  if (content.match_elements<invocation>()
+      || content.match_elements<call_options, caf::message>()) {
     take_request(*what, context);
     return;
   }

@@ -24,12 +24,14 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 namespace charmer {
@@ -66,6 +68,7 @@ public:
   void put(Job* job) {
     std::unique_lock guard{mutex_};
     jobs_.push_back(job);
+    waiting_.store(jobs_.size(), std::memory_order_relaxed);
     wake_if(rouse(), guard);
   }
 
@@ -73,17 +76,20 @@ public:
   void put_next(Job* job) {
     std::unique_lock guard{mutex_};
     jobs_.push_back(job);
+    waiting_.store(jobs_.size(), std::memory_order_relaxed);
     wake_if(jobs_.size() == 1 ? call_watch() : rouse(), guard);
   }
 
   /// The next job. Blocks until there is one.
   Job* take() {
+    linger();
     std::unique_lock guard{mutex_};
     while (jobs_.empty() || awake_ > cores_)
       if (sleep(guard) == woken::by_impatience)
         break;
     auto job = jobs_.front();
     jobs_.pop_front();
+    waiting_.store(jobs_.size(), std::memory_order_relaxed);
     ++taken_;
     wake_if(!jobs_.empty() && rouse(), guard);
     return job;
@@ -98,6 +104,13 @@ public:
 
 private:
   enum class woken { by_call, by_impatience, by_nothing };
+
+  // To fall asleep and to be woken costs more than to look a few times whether
+  // the next job comes at once.
+  void linger() const {
+    for (int i = 0; i < 8 && waiting_.load(std::memory_order_relaxed) == 0; ++i)
+      std::this_thread::yield();
+  }
 
   // Wakes a thread up while fewer are awake than there are cores; else somebody
   // is to see that the jobs are taken.
@@ -170,6 +183,7 @@ private:
   std::condition_variable wake_;
   // All that follows is shared, under mutex_.
   std::deque<Job*> jobs_;
+  std::atomic<std::size_t> waiting_{0}; // how many: read without, too
   std::uint64_t taken_ = 0;
   std::size_t awake_ = 0;  // threads that run a job, or were called to
   std::size_t asleep_ = 0; // the others, and the one that watches
