@@ -397,6 +397,7 @@ private:
   index_list undecided_;
   std::uint64_t waiting_ = 0; // in all lines
   std::uint64_t waiting_bytes_ = 0;
+  std::uint64_t behind_keys_ = 0; // of those that wait, behind one of their key
   std::vector<std::uint32_t> hungry_; // workers that may have room
   std::vector<movement> movements_;
   bool movements_lost_ = false;

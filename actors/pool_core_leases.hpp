@@ -167,7 +167,7 @@ void pool_core<T>::settle_down(std::uint32_t at, time_point now, effects& out) {
   } else if (w.overflow && w.state == worker_state::ready) {
     if (limits_.overflow_retention == nanoseconds{0}) {
       dismiss(at, now, out);
-    } else {
+    } else if (limits_.overflow_retention != nanoseconds::max()) {
       auto tick = tick_of(now + limits_.overflow_retention) + 1;
       overflow_wheel_.arm(at, tick);
       ask_for(time_of(tick), out);
@@ -238,6 +238,12 @@ void pool_core<T>::end_lease(std::uint32_t id, pool_errc how, time_point now,
     ++w.occupied;
   }
   desks_.close(id);
+  if (requests_[id].probe)
+    judge(id,
+          dead                     ? verdict::failure
+          : how == pool_errc::none ? verdict::success
+                                   : verdict::refusal,
+          now, out);
   out.discarded.push_back(std::move(requests_[id].what));
   ++(how == pool_errc::none        ? counts_.replied
      : how == pool_errc::cancelled ? counts_.cancelled

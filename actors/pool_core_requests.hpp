@@ -225,7 +225,7 @@ bool pool_core<T>::fits(const submission& x, const route& to) {
       before = seats_[to.line].orders.size;
       break;
     case place::key:
-      before = keys_.behind(x.how.value).size;
+      before = behind_keys_; // of all keys, of which there may be any number
       break;
     case place::undecided:
       before = undecided_.size;
@@ -345,6 +345,7 @@ void pool_core<T>::enqueue(std::uint32_t id, place where, std::uint32_t line,
     list.push_back(requests_.records(), id);
   ++waiting_;
   waiting_bytes_ += r.bytes;
+  behind_keys_ += where == place::key;
   if (where == place::seat) {
     weigh(line);
   } else if (where == place::undecided) {
@@ -366,6 +367,7 @@ void pool_core<T>::dequeue(std::uint32_t id) {
   line_of(r.where, r.line, r).remove(requests_.records(), id);
   --waiting_;
   waiting_bytes_ -= r.bytes;
+  behind_keys_ -= r.where == place::key;
   if (r.where == place::seat)
     weigh(r.line);
   if (r.where == place::central) {

@@ -25,6 +25,11 @@ timespan until(steady_clock::time_point limit) {
   return limit > now ? limit - now : timespan{0};
 }
 
+// What is longer has no end as far as anybody can tell, and overflows nothing.
+timespan bounded(timespan limit) {
+  return std::min<timespan>(limit, std::chrono::hours(24 * 365));
+}
+
 caf::duration limit_of(timespan x) {
   return caf::duration{std::chrono::ceil<std::chrono::milliseconds>(x)};
 }
@@ -64,10 +69,10 @@ caf::error await_down(const state_ptr& st, const caf::actor& whom,
 
 caf::error
 await_workers(const state_ptr& st, timespan limit,
-              const std::function<std::size_t(const pool_settings&)>& wanted) {
+              const std::function<std::size_t(std::size_t size)>& wanted) {
   auto end = after(limit);
   for (auto& ctx : st->pools->all()) {
-    auto count = wanted(*ctx->settings);
+    auto count = wanted(ctx->core.size());
     if (ctx->core.wait_until_ready(count, end))
       continue;
     failure f;
@@ -155,14 +160,18 @@ caf::error runtime::stop_pool(const std::string& name, timespan limit) {
   auto ctx = state_->pools->find(name);
   if (!ctx || !state_->root)
     return {};
+  limit = bounded(limit);
   auto end = after(limit);
   ctx->core.drain();
   ctx->core.wait_until_empty(after(limit / 2));
   auto id = "pool " + name;
-  auto err = ask(state_, state_->root, until(end), terminate_child_atom_v, id);
-  if (!err)
-    err = ask(state_, state_->root, until(end) + std::chrono::seconds(1),
-              delete_child_atom_v, id);
+  if (ask(state_, state_->root, until(end), terminate_child_atom_v, id))
+    return make_error(pool_errc::shutting_down,
+                      "pool \"" + name
+                          + "\" did not stop in time and is still stopping; "
+                            "stop it again to wait for it");
+  auto err = ask(state_, state_->root, std::chrono::seconds(1),
+                 delete_child_atom_v, id);
   ctx->close();
   state_->pools->leave(name);
   remove_overrun_handler(name, default_handler);
@@ -173,13 +182,11 @@ caf::error runtime::stop_pool(const std::string& name, timespan limit) {
 
 caf::error runtime::await_ready(timespan limit) {
   return await_workers(state_, limit,
-                       [](const pool_settings&) { return std::size_t{1}; });
+                       [](std::size_t size) { return size == 0 ? 0u : 1u; });
 }
 
 caf::error runtime::await_all(timespan limit) {
-  return await_workers(state_, limit, [](const pool_settings& x) {
-    return std::size_t{x.size};
-  });
+  return await_workers(state_, limit, [](std::size_t size) { return size; });
 }
 
 caf::expected<pool_stats> runtime::stats(const std::string& name) const {
@@ -252,7 +259,8 @@ caf::error runtime::stop(timespan limit) {
   }
   if (!root)
     return st.outcome;
-  auto total = limit == timespan{0} ? st.configured.stop_timeout : limit;
+  auto total =
+      bounded(limit == timespan{0} ? st.configured.stop_timeout : limit);
   auto end = after(total);
   auto pools = st.pools->all();
   for (auto& ctx : pools)

@@ -162,6 +162,18 @@ private:
 
 using vacancy = pool_context::core_type::vacancy;
 
+// A profile may be the application's.
+caf::expected<caf::actor> start_guarded(pool_context& ctx, worker_start what) {
+  try {
+    return ctx.profile->start_worker(ctx.system, std::move(what));
+  } catch (const std::exception& e) {
+    return make_error(pool_errc::start_failed, std::string{e.what()});
+  } catch (...) {
+    return make_error(pool_errc::start_failed,
+                      "an exception that is no std::exception");
+  }
+}
+
 caf::expected<started> start(const pool_context_ptr& ctx, const vacancy& place,
                              const start_context& where) {
   auto& id = place.worker;
@@ -173,7 +185,7 @@ caf::expected<started> start(const pool_context_ptr& ctx, const vacancy& place,
   its_host->tell_spawned();
   what.host = its_host;
   auto incarnation = what.incarnation;
-  auto result = ctx->profile->start_worker(ctx->system, std::move(what));
+  auto result = start_guarded(*ctx, std::move(what));
   if (!result) {
     ctx->with_core(nullptr, [&](auto& out) {
       ctx->core.worker_died(incarnation, result.error(), ctx->now(), out);

@@ -1,5 +1,7 @@
 #include "charmer/profiles/express_lane.hpp"
 
+#include "charmer/profiles/worker_frames.hpp"
+
 #include "charmer/wire/frames.hpp"
 
 #include <algorithm>
@@ -117,7 +119,8 @@ void express_lane::vacate() {
 
 bool express_lane::send(const invocation& x, caf::message_id id,
                         const caf::strong_actor_ptr& sender) {
-  if (x.arguments.data.size() >= PIPE_BUF)
+  // What is to be refused, the actor refuses.
+  if (x.arguments.data.size() >= PIPE_BUF || !unreadable_name(x).empty())
     return false;
   auto time_left = usable();
   if (!time_left)

@@ -176,7 +176,11 @@ caf::expected<caf::actor> native_profile::start_worker(caf::actor_system& sys,
     behind = spawn(sys);
   } catch (const std::exception& e) {
     return refuse(what, e.what());
+  } catch (...) {
+    return refuse(what, "an exception that is no std::exception");
   }
+  if (!behind)
+    return refuse(what, "the function that spawns it returned no actor");
   caf::actor_config cfg;
   auto host = what.host;
   auto worker = caf::make_actor<native_worker, caf::actor>(

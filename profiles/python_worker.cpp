@@ -59,6 +59,13 @@ void python_worker::call(const invocation& x) {
   if (!id.is_request())
     return;
   auto who = request_of(x, id, self_->current_sender());
+  if (auto name = unreadable_name(x); !name.empty()) {
+    auto what = session_->blank_failure();
+    what.text = "the request's " + name + " is not UTF-8";
+    answer(who, caf::make_message(
+                    make_error(pool_errc::bad_payload, std::move(what))));
+    return;
+  }
   auto lease = id.request_id().integer_value();
   auto parts = parts_of(x, lease, session_->host().time_left(lease));
   auto size = wire::call_size(parts);

@@ -105,19 +105,27 @@ void describe(failure& to, const wire::Exception& x) {
   to.traceback = whole_traceback(x);
 }
 
+std::string unreadable_name(const invocation& x) {
+  auto is_text = [](const std::string& s) { return wire::as_utf8(s) == s; };
+  return !is_text(x.command)               ? "command"
+         : !is_text(x.options.session)     ? "session"
+         : !is_text(x.options.correlation) ? "correlation"
+                                           : "";
+}
+
 wire::Exception exception_from(const caf::error& x) {
   auto what = failure_of(x);
   auto code = code_of(x);
   wire::Exception result;
-  result.set_type(!what.type.empty() ? what.type
+  result.set_type(!what.type.empty() ? wire::as_utf8(what.type)
                   : code             ? to_string(*code)
                                      : "error");
   // Texts of exceptions begin with their type, which Python prints, too.
   auto prefix = what.type + ": ";
-  result.set_text(!what.type.empty() && what.text.rfind(prefix, 0) == 0
-                      ? what.text.substr(prefix.size())
-                      : what.text);
-  result.set_traceback(what.traceback);
+  auto prefixed = !what.type.empty() && what.text.rfind(prefix, 0) == 0;
+  result.set_text(
+      wire::as_utf8(prefixed ? what.text.substr(prefix.size()) : what.text));
+  result.set_traceback(wire::as_utf8(what.traceback));
   return result;
 }
 

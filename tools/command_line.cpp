@@ -19,6 +19,8 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
+
 namespace charmer::tools {
 
 namespace {
@@ -356,7 +358,20 @@ int parse_and_run(int argc, char** argv) {
 
 } // namespace
 
+namespace {
+
+// A descriptor that the shell closed would be given to something else, and that
+// would be read and written in its place. These can be neither.
+void fill_standard_descriptors() {
+  for (int fd = 0; fd <= 2; ++fd)
+    if (::fcntl(fd, F_GETFD) == -1)
+      ::open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
+} // namespace
+
 int run(int argc, char** argv) {
+  fill_standard_descriptors();
   try {
     return parse_and_run(argc, argv);
   } catch (const std::exception& e) {

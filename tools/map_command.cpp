@@ -33,7 +33,7 @@ map_limits limits_of(const map_arguments& x, const pool_settings& pool) {
   map_limits result;
   result.errors = x.errors;
   result.patience = x.patience;
-  result.workers = pool.size;
+  result.workers = pool.size * threads_of(pool);
   // What runs does not wait; so many may wait.
   result.window_limit =
       std::min<std::size_t>(result.window_limit, pool.max_queue_size);

@@ -171,8 +171,9 @@ void map_job::answered(std::uint64_t id, payload value, clock::time_point now) {
   refused_since_.reset();
   pause_ = timespan{0};
   if (value.is != payload::kind::json) {
-    fail(id, x.line,
-         no_json("the result is not JSON, and so no line of output"));
+    auto why = no_json("the result is not JSON, and so no line of output");
+    why.what.begun = true;
+    fail(id, x.line, std::move(why));
     return;
   }
   ++counts_.done;

@@ -134,3 +134,18 @@ TEST_CASE("one pool's breaker is not another's") {
   f.pool = *other;
   CHECK(f.call());
 }
+
+TEST_CASE("a worker that is taken by hand may be the probe") {
+  auto x = lab(1);
+  x.breaker.enabled = true;
+  x.breaker.consecutive = 1;
+  x.breaker.cooldown = 1ms;
+  native_fixture f{x};
+  CHECK(f.call(work([] { throw std::runtime_error("crash"); })).why);
+  CHECK(f.events.wait_for("charmer.breaker.opened"));
+  CHECK(f.eventually([&](const pool_stats&) {
+    return !run(f.self, f.pool, [](lease&, timespan) {});
+  }));
+  CHECK(f.events.wait_for("charmer.breaker.closed"));
+  CHECK(f.call());
+}

@@ -112,3 +112,13 @@ TEST_CASE("a stopped runtime refuses, and stopping twice is fine") {
   CHECK(!f.app->stop());
   CHECK(f.call("ping").why == pool_errc::shutting_down);
 }
+
+TEST_CASE("names that are no UTF-8 are refused alone") {
+  pool_fixture f{shop(1)};
+  CHECK(f.call("ad\xff").why == pool_errc::bad_payload);
+  CHECK(f.call("ping", {}, {.correlation = "\xff"}).why
+        == pool_errc::bad_payload);
+  CHECK(f.call("ping", {}, {.session = "\xff"}).why == pool_errc::bad_payload);
+  CHECK(!f.call("ping").why);
+  CHECK(f.stats().workers.at(0).incarnation == 1);
+}

@@ -103,3 +103,28 @@ TEST_CASE(
   CHECK(f.stats().workers.size() == 2);
   CHECK(!f.stats().degraded);
 }
+
+TEST_CASE("a start that throws anything, or makes no actor, is tried again") {
+  static std::atomic<int> tries = 0;
+  tries = 0;
+  register_native("clumsy", [](caf::actor_system& sys) -> caf::actor {
+    switch (tries++) {
+      case 0:
+        throw 42;
+      case 1:
+        return {};
+      default:
+        return sys.spawn([](caf::event_based_actor*) -> caf::behavior {
+          return {[](int x) { return x; }};
+        });
+    }
+  });
+  auto x = lab(1);
+  x.adapter = "clumsy";
+  x.intensity = 9;
+  native_fixture f{x, false};
+  CHECK(f.eventually([](const pool_stats& s) {
+    return s.workers.size() == 1 && s.workers[0].state == worker_state::ready;
+  }));
+  CHECK(tries == 3);
+}

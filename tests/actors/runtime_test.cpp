@@ -213,3 +213,9 @@ TEST_CASE("a native behaviour that nobody registered is told at the start") {
   CHECK(text.find("adapter: found \"nobody\"") != std::string::npos);
   CHECK(text.find("register_native") != std::string::npos);
 }
+
+TEST_CASE("limits without end are limits without end") {
+  pool_fixture f{shop(1)};
+  CHECK(!f.app->stop_pool("default", infinite));
+  CHECK(!f.app->stop(infinite));
+}
