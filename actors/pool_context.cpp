@@ -67,8 +67,7 @@ pool_context::pool_context(caf::actor_system& sys, pool_settings x,
   }
 }
 
-// -- effects
-// --------------------------------------------------------------------
+// -- effects ------------------------------------------------------------------
 
 void pool_context::carry_out(effects& out, caf::execution_unit* context,
                              const caf::strong_actor_ptr& caller) {
@@ -115,131 +114,6 @@ void pool_context::carry_out(effects& out, caf::execution_unit* context,
     wake(pool_part::queue_manager, look_atom_v);
 }
 
-void pool_context::answer(core_type::settlement& x,
-                          caf::execution_unit* context) {
-  auto outcome = outcome_of(x);
-  auto& why = outcome.get_as<caf::error>(0);
-  tell_settled(x.code, why);
-  if (x.code == pool_errc::exec_timeout && x.begun)
-    answer_late(std::move(x), why);
-  else
-    deliver(x.who, std::move(outcome), context);
-}
-
-void pool_context::deliver(const caf_request& to, caf::message outcome,
-                           caf::execution_unit* context) {
-  if (to.caller && to.id.is_request())
-    to.caller->enqueue(door(), to.id.response_id(), std::move(outcome),
-                       context);
-  else
-    tell_failed(outcome.get_as<caf::error>(0));
-}
-
-// A worker that hangs is asked what it does; its caller hears of it.
-void pool_context::answer_late(core_type::settlement x, const caf::error& why) {
-  auto send = [self = shared_from_this(), to = std::move(x.who)](caf::error e) {
-    self->deliver(to, caf::make_message(std::move(e)), nullptr);
-  };
-  auto late =
-      std::make_shared<late_error>(std::move(send), x.code, failure_of(why));
-  if (auto worker = info(x.incarnation); worker && worker->explain)
-    worker->explain(std::move(late));
-}
-
-void pool_context::grant(effects::grant& x, caf::execution_unit* context) {
-  auto t = now();
-  auto left = x.until == time_point::max() ? infinite
-              : x.until > t                ? timespan{x.until - t}
-                                           : timespan{0};
-  if (x.who.caller && x.who.id.is_request())
-    x.who.caller->enqueue(
-        door(), x.who.id.response_id(),
-        caf::make_message(granted{x.worker_name, x.incarnation, left}),
-        context);
-}
-
-// A pool under load may refuse as often as it accepts: what is the same for
-// every request that was refused is made once.
-caf::message pool_context::outcome_of(const core_type::settlement& x) const {
-  auto alike = x.serial == 0 && !x.why && !x.errand
-               && !x.who.content.match_elements<invocation>();
-  return alike ? alike_[static_cast<std::size_t>(x.code)]
-               : caf::make_message(error_of(x));
-}
-
-caf::error pool_context::error_of(const core_type::settlement& x) const {
-  failure f;
-  if (x.why)
-    f = failure_of(*x.why);
-  f.pool = settings->name;
-  f.worker = x.worker;
-  f.incarnation = x.incarnation;
-  f.request = x.serial;
-  f.begun = x.begun;
-  if (x.who.content.match_elements<invocation>())
-    f.command = x.who.content.get_as<invocation>(0).command;
-  auto why = f.text.empty() ? std::string{} : ": " + f.text;
-  switch (x.code) {
-    case pool_errc::queue_full:
-      if (x.session) {
-        f.text = "the pool has as many sessions as it may (max_sessions "
-                 + std::to_string(settings->max_sessions)
-                 + "), and this would be a new one";
-        break;
-      }
-      f.text = "the pool's queue is full (max_queue_size "
-               + std::to_string(settings->max_queue_size) + ", max_queue_bytes "
-               + std::to_string(settings->max_queue_bytes) + ")";
-      break;
-    case pool_errc::pool_degraded:
-      f.text = "no worker of the pool can be had at present" + why;
-      break;
-    case pool_errc::wait_timeout:
-      f.text = "no worker was free in time; the request never ran";
-      break;
-    case pool_errc::exec_timeout:
-      f.text = "the deadline passed before the worker answered";
-      break;
-    case pool_errc::cancelled:
-      f.text = x.begun ? "cancelled while it ran" : "cancelled before it ran";
-      break;
-    case pool_errc::circuit_open:
-      f.text = "the breaker is open because too many requests failed; it tries "
-               "again after its cooldown";
-      break;
-    case pool_errc::no_available_worker:
-      f.text = x.errand ? "the lease of the worker has ended"
-               : x.session
-                   ? "the worker of the session is busy (session_affinity "
-                     "\"fail\")"
-                   : "the strategy found no worker that can be had now";
-      break;
-    case pool_errc::unsupported:
-      f.text = settings->queue == queue_order::off
-                   ? "the pool has no queue (\"queue\": \"off\"), and this "
-                     "strategy needs one"
-                   : "the request names a strategy that does not exist";
-      break;
-    case pool_errc::would_deadlock:
-      f.text = "every worker of the pool is kept by a command that waits for a "
-               "function of the application, and these wait for the pool";
-      break;
-    case pool_errc::poisoned:
-      f.text = std::to_string(x.deaths)
-               + " workers died of this request, the last one" + why;
-      break;
-    case pool_errc::shutting_down:
-      f.text = "the pool is being stopped";
-      break;
-    default:
-      // A worker that broke the protocol says so itself.
-      if (x.code == pool_errc::worker_died && x.begun && x.why)
-        return make_error(code_of(*x.why).value_or(x.code), std::move(f));
-      break;
-  }
-  return make_error(x.code, std::move(f));
-}
-
 void pool_context::watch(const caf::strong_actor_ptr& caller) {
   caller_key key = caller->get();
   on_exit(caller, [key, self = weak_from_this()](const caf::error&) {
@@ -250,8 +124,7 @@ void pool_context::watch(const caf::strong_actor_ptr& caller) {
   });
 }
 
-// -- parts
-// ------------------------------------------------------------------------
+// -- parts --------------------------------------------------------------------
 
 void pool_context::enter(pool_part which, const caf::actor& who) {
   std::lock_guard guard{parts_mutex_};
@@ -346,13 +219,6 @@ std::vector<pool_member> pool_context::members() const {
     result.push_back(
         {x.name, x.incarnation, caf::actor_cast<caf::actor>(x.handle)});
   return result;
-}
-
-caf::message pool_context::absence() const {
-  core_type::settlement x;
-  x.code = core.absence();
-  x.why = core.last_error();
-  return caf::make_message(error_of(x));
 }
 
 std::vector<worker_view> pool_context::views() const {

@@ -139,14 +139,19 @@ public:
   /// Blocks until every worker is gone and has told so, at most until `limit`.
   bool wait_until_vacant(std::chrono::steady_clock::time_point limit);
 
+  // -- what is answered (pool_answers.cpp) -----------------------------------
+
+  /// An outcome as its caller gets to see it: an error, alone in a message.
+  caf::message outcome_of(const core_type::settlement& x) const;
+
+  /// What is answered to somebody for whom there is no worker at all.
+  caf::message absence() const;
+
   // -- what is told (pool_events.cpp) ----------------------------------------
 
   /// Tells an event of this pool.
   void tell(std::string name, severity level, std::string text,
             const std::map<std::string, std::string>& details = {});
-
-  /// An outcome as its caller gets to see it: an error, alone in a message.
-  caf::message outcome_of(const core_type::settlement& x) const;
 
   /// A request that nobody waits for has failed: its error would be lost.
   void tell_failed(const caf::error& why);
@@ -164,13 +169,7 @@ public:
   /// Changes how many workers are wanted, within min_size and max_size.
   resized resize(std::uint32_t size);
 
-  /// An outcome as its caller gets to see it.
-  caf::error error_of(const core_type::settlement& x) const;
-
   std::vector<pool_member> members() const;
-
-  /// What is answered to somebody for whom there is no worker at all.
-  caf::message absence() const;
 
   /// The workers that are ready.
   std::vector<worker_view> views() const;
@@ -186,6 +185,7 @@ public:
   std::map<std::string, std::uint64_t> recycled() const;
 
 private:
+  caf::error error_of(const core_type::settlement& x) const;
   void answer(core_type::settlement& x, caf::execution_unit* context);
   void answer_late(core_type::settlement x, const caf::error& why);
   void deliver(const caf_request& to, caf::message outcome,

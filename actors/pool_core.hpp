@@ -423,6 +423,7 @@ private:
 
 #include "charmer/actors/pool_core_choices.hpp"
 #include "charmer/actors/pool_core_leases.hpp"
+#include "charmer/actors/pool_core_lines.hpp"
 #include "charmer/actors/pool_core_nesting.hpp"
 #include "charmer/actors/pool_core_outcomes.hpp"
 #include "charmer/actors/pool_core_requests.hpp"

@@ -97,8 +97,7 @@ void watch_overruns(runtime_state& st, const planned_pool& x) {
 
 } // namespace
 
-// -- runtime
-// ----------------------------------------------------------------------
+// -- runtime ------------------------------------------------------------------
 
 runtime::runtime(std::shared_ptr<runtime_state> state)
     : state_(std::move(state)) {
@@ -284,8 +283,7 @@ caf::error runtime::stop(timespan limit) {
   return st.outcome;
 }
 
-// -- starting
-// ---------------------------------------------------------------------
+// -- starting -----------------------------------------------------------------
 
 caf::expected<runtime> start(caf::actor_system& sys, settings x,
                              std::vector<handler_spec> handlers) {

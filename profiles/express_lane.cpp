@@ -1,7 +1,6 @@
 #include "charmer/profiles/express_lane.hpp"
 
 #include "charmer/profiles/worker_frames.hpp"
-
 #include "charmer/wire/frames.hpp"
 
 #include <algorithm>
@@ -31,8 +30,7 @@ open_request request_of(const invocation& x, caf::message_id id,
           x.options.window};
 }
 
-// -- the requests
-// ---------------------------------------------------------------
+// -- the requests -------------------------------------------------------------
 
 void express_lane::add(std::uint64_t lease, open_request who) {
   std::lock_guard guard{mutex_};
@@ -86,8 +84,7 @@ std::string express_lane::command_of(std::uint64_t lease) const {
   return i == requests_.end() ? std::string{} : i->second.command;
 }
 
-// -- the worker's actor
-// -----------------------------------------------------------
+// -- the worker's actor -------------------------------------------------------
 
 void express_lane::open(int fd, std::uint64_t max_frame_bytes,
                         clock time_left) {
@@ -114,8 +111,7 @@ void express_lane::vacate() {
   occupied_ = false;
 }
 
-// -- senders
-// ------------------------------------------------------------------------
+// -- senders ------------------------------------------------------------------
 
 bool express_lane::send(const invocation& x, caf::message_id id,
                         const caf::strong_actor_ptr& sender) {
@@ -150,8 +146,7 @@ express_lane::clock express_lane::usable() const {
   return pipe_ && !occupied_ && requests_.empty() ? time_left_ : clock{};
 }
 
-// -- the front
-// ------------------------------------------------------------------------
+// -- the front ----------------------------------------------------------------
 
 namespace {
 

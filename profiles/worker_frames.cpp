@@ -106,11 +106,10 @@ void describe(failure& to, const wire::Exception& x) {
 }
 
 std::string unreadable_name(const invocation& x) {
-  auto is_text = [](const std::string& s) { return wire::as_utf8(s) == s; };
-  return !is_text(x.command)               ? "command"
-         : !is_text(x.options.session)     ? "session"
-         : !is_text(x.options.correlation) ? "correlation"
-                                           : "";
+  return !wire::is_utf8(x.command)               ? "command"
+         : !wire::is_utf8(x.options.session)     ? "session"
+         : !wire::is_utf8(x.options.correlation) ? "correlation"
+                                                 : "";
 }
 
 wire::Exception exception_from(const caf::error& x) {

@@ -179,8 +179,7 @@ void add_report_options(CLI::App& to, reports& x) {
   to.add_flag("--tree{text}", tree)->each(chooser("--tree", known, x.tree));
 }
 
-// -- which pools
-// ---------------------------------------------------------------
+// -- which pools --------------------------------------------------------------
 
 void add_file_options(CLI::App& app, pool_choice& x, bool one) {
   constexpr auto group = "Pools of a file";
@@ -231,8 +230,7 @@ void add_pool_options(CLI::App& app, pool_choice& x, bool one) {
   });
 }
 
-// -- subcommands
-// ---------------------------------------------------------------
+// -- subcommands --------------------------------------------------------------
 
 CLI::App* add_call(CLI::App& to, call_arguments& x) {
   auto* app = to.add_subcommand("call", about_call);

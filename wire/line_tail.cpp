@@ -34,6 +34,16 @@ std::size_t sequence_size(std::string_view x) {
 
 } // namespace
 
+bool is_utf8(std::string_view bytes) {
+  while (!bytes.empty()) {
+    auto n = sequence_size(bytes);
+    if (n == 0)
+      return false;
+    bytes.remove_prefix(n);
+  }
+  return true;
+}
+
 std::string as_utf8(std::string_view bytes) {
   std::string result;
   result.reserve(bytes.size());

@@ -85,6 +85,8 @@ private:
   std::uint64_t dropped_ = 0;
 };
 
+bool is_utf8(std::string_view bytes);
+
 /// Replaces what is no UTF-8 by U+FFFD.
 std::string as_utf8(std::string_view bytes);
 

@@ -1,6 +1,7 @@
 // Workers that die, hang, or never start: every request has its outcome, and
 // the pool is whole again.
 #include "pool_fixture.hpp"
+#include "scratch_file.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -37,33 +38,6 @@ std::size_t descriptors() {
   std::filesystem::directory_iterator all{"/proc/self/fd"};
   return static_cast<std::size_t>(std::distance(begin(all), end(all)));
 }
-
-// A file by which a command tells that it has begun.
-class marker {
-public:
-  marker() {
-    auto text =
-        (std::filesystem::temp_directory_path() / "charmer-XXXXXX").string();
-    auto fd = mkstemp(text.data());
-    REQUIRE(fd >= 0);
-    ::close(fd);
-    path = text;
-  }
-
-  ~marker() { std::filesystem::remove(path); }
-
-  bool wait() const {
-    auto end = std::chrono::steady_clock::now() + limit;
-    while (std::chrono::steady_clock::now() < end) {
-      if (std::filesystem::file_size(path) > 0)
-        return true;
-      std::this_thread::yield();
-    }
-    return false;
-  }
-
-  std::string path;
-};
 
 } // namespace
 
@@ -114,9 +88,9 @@ TEST_CASE("an idempotent request survives its worker") {
   pool_fixture f{shop(1)};
   auto pid = f.call("pid").json().get<int>();
   outcome out;
-  marker begun;
+  scratch_file begun;
   std::thread killer{[&] {
-    if (begun.wait())
+    if (begun.wait_for(1))
       kill(pid, SIGKILL);
   }};
   charmer::call(f.self, f.pool, "patient",
@@ -210,10 +184,10 @@ TEST_CASE("a call can be cancelled while it waits and while it runs") {
   pool_fixture f{x};
   caf::scoped_actor a{f.sys};
   caf::scoped_actor b{f.sys};
-  marker begun;
+  scratch_file begun;
   auto running = charmer::call(a, f.pool, "patient",
                                {{"seconds", 600}, {"marker", begun.path}});
-  CHECK(begun.wait());
+  CHECK(begun.wait_for(1));
   auto waiting = charmer::call(b, f.pool, "add", {{"a", 1}, {"b", 1}});
   CHECK(f.eventually([](auto& s) { return s.counts.waiting == 1; }));
   caf::error first;

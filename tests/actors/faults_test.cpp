@@ -1,6 +1,7 @@
 // Faults that are injected into real workers: each request has one outcome in
 // bounded time, the others do not notice, and the pool is whole again.
 #include "pool_fixture.hpp"
+#include "scratch_file.hpp"
 
 #include <caf/io/all.hpp>
 
@@ -71,33 +72,6 @@ private:
   std::vector<outcome> outcomes_;
 };
 
-// A file to which each command that begins adds a byte.
-class journal {
-public:
-  journal() {
-    auto name =
-        (std::filesystem::temp_directory_path() / "charmer-XXXXXX").string();
-    auto fd = mkstemp(name.data());
-    REQUIRE(fd >= 0);
-    ::close(fd);
-    path = name;
-  }
-
-  ~journal() { std::filesystem::remove(path); }
-
-  bool wait_for(std::uintmax_t count) const {
-    auto end = std::chrono::steady_clock::now() + limit;
-    while (std::filesystem::file_size(path) < count) {
-      if (std::chrono::steady_clock::now() > end)
-        return false;
-      std::this_thread::sleep_for(1ms);
-    }
-    return true;
-  }
-
-  std::string path;
-};
-
 pid_t pid_of_one(pool_fixture& f) {
   return f.call("pid").json().get<pid_t>();
 }
@@ -141,7 +115,7 @@ TEST_CASE("an end with status 0 in a request is a death as any other") {
 TEST_CASE("all workers killed at once: each caller is told, and all are back") {
   pool_fixture f{faulty(4)};
   calls open{f};
-  journal begun;
+  scratch_file begun;
   for (int i = 0; i < 4; ++i)
     open.make("begin", {{"file", begun.path}, {"seconds", 60}});
   REQUIRE(begun.wait_for(4));
@@ -159,7 +133,7 @@ TEST_CASE("killed while the pool drains: its caller is told, and the stop "
   pool_fixture f{faulty()};
   auto victim = pid_of_one(f);
   calls open{f};
-  journal begun;
+  scratch_file begun;
   open.make("begin", {{"file", begun.path}, {"seconds", 60}});
   REQUIRE(begun.wait_for(1));
   auto begin = std::chrono::steady_clock::now();

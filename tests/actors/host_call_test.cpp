@@ -1,5 +1,5 @@
 // Commands that call functions and actors of the application.
-#include "pool_fixture.hpp"
+#include "concurrent_calls.hpp"
 
 #include <cmath>
 #include <thread>
@@ -35,31 +35,6 @@ host_answer relayed(caf::actor_system& sys, const pool_handle& pool,
   call(self, pool, command, std::move(args), std::move(options))
       .receive([&](const reply& x) { result = x.value; },
                [&](caf::error& e) { result = std::move(e); });
-  return result;
-}
-
-// So many calls at once; what was answered.
-std::vector<outcome> call_all(pool_fixture& f, int count,
-                              const std::string& command, arguments args,
-                              call_options options = {}) {
-  std::mutex mutex;
-  std::vector<outcome> result;
-  for (int i = 0; i < count; ++i)
-    f.self->spawn<caf::monitored>([&](caf::event_based_actor* self) {
-      charmer::call(self, f.pool, command, args, options)
-          .then(
-              [&](const reply& x) {
-                std::lock_guard guard{mutex};
-                result.push_back({x, {}});
-              },
-              [&](caf::error& e) {
-                std::lock_guard guard{mutex};
-                result.push_back({{}, std::move(e)});
-              });
-    });
-  for (int i = 0; i < count; ++i)
-    f.self->receive([](const caf::down_msg&) {},
-                    caf::after(limit) >> [] { FAIL("a caller still waits"); });
   return result;
 }
 

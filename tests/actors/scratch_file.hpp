@@ -3,9 +3,12 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 
 #include <cstdlib>
 #include <unistd.h>
@@ -33,6 +36,27 @@ public:
     auto next = path + ".next";
     std::ofstream{next} << text;
     std::filesystem::rename(next, path);
+  }
+
+  std::uintmax_t size() const { return std::filesystem::file_size(path); }
+
+  /// Waits until somebody has written so many bytes.
+  bool wait_for(std::uintmax_t bytes) const {
+    auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (size() < bytes) {
+      if (std::chrono::steady_clock::now() > end)
+        return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+
+  int lines() const {
+    std::ifstream in{path};
+    int result = 0;
+    for (std::string line; std::getline(in, line);)
+      ++result;
+    return result;
   }
 
   std::string path;

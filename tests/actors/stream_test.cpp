@@ -1,5 +1,6 @@
 // Streams: chunks in order, credit, early ends, deaths.
 #include "pool_fixture.hpp"
+#include "scratch_file.hpp"
 
 #include <google/protobuf/wrappers.pb.h>
 
@@ -74,31 +75,6 @@ bool idle(const pool_stats& x) {
   return x.counts.running == 0 && x.counts.waiting == 0 && x.counts.balanced();
 }
 
-// A file whose lines a command writes.
-class log_file {
-public:
-  log_file() {
-    auto text =
-        (std::filesystem::temp_directory_path() / "charmer-XXXXXX").string();
-    auto fd = mkstemp(text.data());
-    REQUIRE(fd >= 0);
-    ::close(fd);
-    path = text;
-  }
-
-  ~log_file() { std::filesystem::remove(path); }
-
-  int lines() const {
-    std::ifstream in{path};
-    int n = 0;
-    for (std::string line; std::getline(in, line);)
-      ++n;
-    return n;
-  }
-
-  std::string path;
-};
-
 } // namespace
 
 TEST_CASE("chunks come in order, and the end says how many there were") {
@@ -163,7 +139,7 @@ TEST_CASE("an error in the middle comes after the chunks") {
 
 TEST_CASE("a generator goes on only when its consumer has taken chunks") {
   pool_fixture f{streaming()};
-  log_file log;
+  scratch_file log;
   caf::scoped_actor consumer{f.sys};
   auto tokens = stream_to(caf::actor{consumer.ptr()}, f.pool, "logged",
                           {{"to", 100}, {"path", log.path}}, {.window = 4});

@@ -1,5 +1,5 @@
 // The thread profile: several requests of one Python process at once.
-#include "pool_fixture.hpp"
+#include "concurrent_calls.hpp"
 
 #include <set>
 
@@ -13,31 +13,6 @@ pool_settings crew(std::uint32_t size = 1, std::uint32_t threads = 4) {
   x.adapter = "crew:Crew";
   x.threads_per_worker = threads;
   return x;
-}
-
-// So many calls of the same command at once, and what came of them.
-std::vector<outcome> call_all(pool_fixture& f, int count,
-                              const std::string& command, arguments args = {},
-                              call_options options = {}) {
-  std::mutex mutex;
-  std::vector<outcome> result;
-  for (int i = 0; i < count; ++i)
-    f.self->spawn<caf::monitored>([&](caf::event_based_actor* self) {
-      charmer::call(self, f.pool, command, args, options)
-          .then(
-              [&](const reply& x) {
-                std::lock_guard guard{mutex};
-                result.push_back({x, {}});
-              },
-              [&](caf::error& e) {
-                std::lock_guard guard{mutex};
-                result.push_back({{}, std::move(e)});
-              });
-    });
-  for (int i = 0; i < count; ++i)
-    f.self->receive([](const caf::down_msg&) {},
-                    caf::after(limit) >> [] { FAIL("a caller still waits"); });
-  return result;
 }
 
 } // namespace

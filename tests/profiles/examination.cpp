@@ -1,6 +1,8 @@
 // What an interpreter is, and what it has for a pool: with real ones.
-#include "charmer/profiles/examination.hpp"
+#include "scratch_folder.hpp"
+
 #include "charmer/profiles/errors.hpp"
+#include "charmer/profiles/examination.hpp"
 #include "charmer/profiles/interpreter.hpp"
 
 #include <doctest/doctest.h>
@@ -21,14 +23,7 @@ namespace {
 // A folder of adapters and interpreters that goes when the test ends.
 class workshop {
 public:
-  workshop() {
-    setenv("CHARMER_PYTHON_PACKAGE", CHARMER_PYTHON_PACKAGE, 1);
-    auto name = (fs::temp_directory_path() / "charmer-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    folder = fs::canonical(name);
-  }
-
-  ~workshop() { fs::remove_all(folder); }
+  workshop() { setenv("CHARMER_PYTHON_PACKAGE", CHARMER_PYTHON_PACKAGE, 1); }
 
   // An adapter of this text.
   pool_settings adapter(const std::string& text, std::string name = "mine") {
@@ -50,7 +45,8 @@ public:
     return result;
   }
 
-  fs::path folder;
+  const scratch_folder scratch;
+  const fs::path folder = scratch.path;
 };
 
 examination found(const pool_settings& pool) {

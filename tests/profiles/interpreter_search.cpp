@@ -1,6 +1,8 @@
 // Which Python is taken. The interpreters are small scripts around
 // /usr/bin/python3, which has protobuf on every machine that builds this; -S
 // hides it.
+#include "scratch_folder.hpp"
+
 #include "charmer/profiles/errors.hpp"
 #include "charmer/profiles/interpreter.hpp"
 
@@ -33,14 +35,6 @@ constexpr const char* without_protobuf = "exec /usr/bin/python3 -S \"$@\"";
 // A folder of programs that goes when the test ends.
 class toolbox {
 public:
-  toolbox() {
-    auto name = (fs::temp_directory_path() / "charmer-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    folder = fs::canonical(name);
-  }
-
-  ~toolbox() { fs::remove_all(folder); }
-
   // A program that notes that it was run, then does what `script` says.
   std::string add(const fs::path& name, const std::string& script) {
     auto program = folder / name;
@@ -60,7 +54,8 @@ public:
     return result;
   }
 
-  fs::path folder;
+  const scratch_folder scratch;
+  const fs::path folder = scratch.path;
 
 private:
   fs::path log() const { return folder / "log"; }

@@ -1,4 +1,6 @@
 // Settings made in C++ and read from JSON, valid and not.
+#include "scratch_folder.hpp"
+
 #include "charmer/profiles/errors.hpp"
 #include "charmer/profiles/settings.hpp"
 
@@ -54,17 +56,6 @@ pool_settings valid_pool() {
   result.adapter = "calculator:Calculator";
   return result;
 }
-
-// A folder that goes when the test ends.
-struct scratch {
-  fs::path path;
-  scratch() {
-    auto name = (fs::temp_directory_path() / "charmer-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~scratch() { fs::remove_all(path); }
-};
 
 } // namespace
 
@@ -333,7 +324,7 @@ TEST_CASE("values made in C++ are checked by the same rules") {
 }
 
 TEST_CASE("paths in a file count from the file, and its folder is searched") {
-  scratch folder;
+  scratch_folder folder;
   auto file = folder.path / "pools.json";
   std::ofstream{file} << R"({"pools": [{"adapter": "a:B",
     "python": "env/bin/python", "python_path": ["../shared"]}]})";
@@ -347,7 +338,7 @@ TEST_CASE("paths in a file count from the file, and its folder is searched") {
 }
 
 TEST_CASE("a relative file name resolves to absolute folders") {
-  scratch folder;
+  scratch_folder folder;
   std::ofstream{folder.path / "pools.json"}
       << R"({"pools": [{"adapter": "a:B", "python": "python3"}]})";
   auto before = fs::current_path();
@@ -361,7 +352,7 @@ TEST_CASE("a relative file name resolves to absolute folders") {
 }
 
 TEST_CASE("errors of a file name the file") {
-  scratch folder;
+  scratch_folder folder;
   auto file = (folder.path / "pools.json").string();
   auto missing = settings::from_file(file);
   REQUIRE(!missing);

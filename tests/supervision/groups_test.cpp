@@ -172,8 +172,7 @@ TEST_CASE_FIXTURE(world,
   CHECK(count() == child_counts{3, 3, 0, 3});
 }
 
-// -- significant children
-// -------------------------------------------------------
+// -- significant children -----------------------------------------------------
 
 namespace {
 

@@ -1,0 +1,121 @@
+// Part of pool_core.hpp: where requests wait, and who is next.
+#pragma once
+
+#include "charmer/actors/pool_core.hpp"
+
+namespace charmer {
+
+template <class T>
+index_list& pool_core<T>::line_of(place where, std::uint32_t line,
+                                  const record& r) {
+  switch (where) {
+    case place::seat:
+      return seats_[line].line;
+    case place::order:
+      return seats_[line].orders;
+    case place::key:
+      return keys_.behind(r.how.value);
+    case place::desk:
+      return desks_.find(line)->line;
+    case place::undecided:
+      return undecided_;
+    default:
+      return queue_[line];
+  }
+}
+
+template <class T>
+void pool_core<T>::enqueue(std::uint32_t id, place where, std::uint32_t line,
+                           bool in_front, effects& out) {
+  auto& r = requests_[id];
+  r.state = stage::waiting;
+  r.where = where;
+  r.line = line;
+  auto& list = line_of(where, line, r);
+  if (in_front || (limits_.lifo && where == place::central))
+    list.push_front(requests_.records(), id);
+  else
+    list.push_back(requests_.records(), id);
+  ++waiting_;
+  waiting_bytes_ += r.bytes;
+  behind_keys_ += where == place::key;
+  if (where == place::seat) {
+    weigh(line);
+  } else if (where == place::undecided) {
+    out.wake = true;
+  } else if (where == place::central) {
+    block_chain_of(id);
+    out.administer = out.administer || overflow_wanted() != 0;
+    if (limits_.managed) {
+      note_request(true, id);
+      out.wake = true;
+    }
+  }
+  arm(id, out);
+}
+
+template <class T>
+void pool_core<T>::dequeue(std::uint32_t id) {
+  auto& r = requests_[id];
+  line_of(r.where, r.line, r).remove(requests_.records(), id);
+  --waiting_;
+  waiting_bytes_ -= r.bytes;
+  behind_keys_ -= r.where == place::key;
+  if (r.where == place::seat)
+    weigh(r.line);
+  if (r.where == place::central) {
+    unblock_chain_of(id);
+    if (limits_.managed)
+      note_request(false, id);
+  }
+  r.where = place::nowhere;
+}
+
+template <class T>
+void pool_core<T>::go_to_seat_of_key(std::uint32_t id, bool in_front,
+                                     effects& out) {
+  if (seats_.size() == 0) {
+    enqueue(id, place::central, requests_[id].priority, in_front, out);
+    out.wake = true;
+    return;
+  }
+  auto seat = jump_hash(requests_[id].how.value, seats_.size());
+  go_to_seat(id, seat, in_front, out);
+}
+
+template <class T>
+void pool_core<T>::go_to_seat(std::uint32_t id, std::uint32_t seat,
+                              bool in_front, effects& out) {
+  enqueue(id, place::seat, seat, in_front, out);
+  if (seats_[seat].worker != no_index)
+    hungry_.push_back(seats_[seat].worker);
+}
+
+template <class T>
+std::uint32_t pool_core<T>::head_of_queue() const {
+  for (auto& line : queue_)
+    if (!line.empty())
+      return line.head;
+  return no_index;
+}
+
+// What a worker with room is to be given: orders, else the older one of its own
+// line and the pool's queue.
+template <class T>
+std::uint32_t pool_core<T>::next_for(std::uint32_t at) const {
+  auto& w = workers_[at];
+  auto queued = limits_.managed ? no_index : head_of_queue();
+  if (w.seat == no_index || seats_[w.seat].worker != at)
+    return queued;
+  auto& s = seats_[w.seat];
+  if (!s.orders.empty())
+    return s.orders.head;
+  if (s.line.empty() || queued == no_index)
+    return s.line.empty() ? queued : s.line.head;
+  auto& r = requests_[queued];
+  auto urgent = r.priority == 0;
+  auto older = !limits_.lifo && r.serial < requests_[s.line.head].serial;
+  return urgent || older ? queued : s.line.head;
+}
+
+} // namespace charmer
