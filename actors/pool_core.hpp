@@ -38,6 +38,8 @@
 #include "charmer/actors/timer_wheel.hpp"
 #include "charmer/actors/worker_table.hpp"
 
+#include "charmer/supervision/brief_lock.hpp"
+
 #include <array>
 #include <condition_variable>
 #include <mutex>

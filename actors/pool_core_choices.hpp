@@ -10,7 +10,7 @@ namespace charmer {
 
 template <class T>
 auto pool_core<T>::members() const -> std::vector<member> {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   std::vector<member> result;
   result.reserve(seats_.taken().size());
   for (auto i : seats_.taken()) {
@@ -22,7 +22,7 @@ auto pool_core<T>::members() const -> std::vector<member> {
 
 template <class T>
 pool_errc pool_core<T>::absence() const {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   return closing_                     ? pool_errc::shutting_down
          : degraded_ || overburdened_ ? pool_errc::pool_degraded
                                       : pool_errc::no_available_worker;
@@ -30,13 +30,13 @@ pool_errc pool_core<T>::absence() const {
 
 template <class T>
 std::uint64_t pool_core<T>::membership() const {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   return membership_;
 }
 
 template <class T>
 auto pool_core<T>::undecided(std::size_t limit) const -> std::vector<dilemma> {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   std::vector<dilemma> result;
   for (auto id = undecided_.head; id != no_index && result.size() < limit;
        id = requests_[id].next)
@@ -48,7 +48,7 @@ auto pool_core<T>::undecided(std::size_t limit) const -> std::vector<dilemma> {
 template <class T>
 void pool_core<T>::decide(std::uint64_t reference, std::uint64_t incarnation,
                           time_point now, effects& out) {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   auto id = requests_.waiting(reference);
   if (id == no_index || requests_[id].where != place::undecided)
     return;
@@ -75,7 +75,7 @@ void pool_core<T>::decide(std::uint64_t reference, std::uint64_t incarnation,
 template <class T>
 void pool_core<T>::decline(std::uint64_t reference, time_point now,
                            effects& out) {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   auto id = requests_.waiting(reference);
   if (id == no_index || requests_[id].where != place::undecided)
     return;
@@ -89,7 +89,7 @@ void pool_core<T>::decline(std::uint64_t reference, time_point now,
 
 template <class T>
 auto pool_core<T>::movements() -> std::optional<std::vector<movement>> {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   if (movements_lost_)
     return std::nullopt;
   return std::exchange(movements_, {});
@@ -97,7 +97,7 @@ auto pool_core<T>::movements() -> std::optional<std::vector<movement>> {
 
 template <class T>
 std::vector<movement> pool_core<T>::occupation() {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   movements_.clear();
   movements_lost_ = false;
   std::vector<movement> result;
@@ -114,7 +114,7 @@ template <class T>
 assignment_result pool_core<T>::assign(std::uint64_t reference,
                                        std::uint64_t incarnation,
                                        time_point now, effects& out) {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   auto id = requests_.waiting(reference);
   if (id == no_index || requests_[id].where != place::central)
     return assignment_result::request_gone;

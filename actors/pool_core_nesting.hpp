@@ -18,7 +18,7 @@ namespace charmer {
 template <class T>
 auto pool_core<T>::running(std::uint64_t lease_id) const
     -> std::optional<request> {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   auto id = requests_.find(lease_id);
   if (id == no_index || requests_[id].state != stage::leased)
     return std::nullopt;
@@ -28,7 +28,7 @@ auto pool_core<T>::running(std::uint64_t lease_id) const
 template <class T>
 auto pool_core<T>::time_left(std::uint64_t lease_id, time_point now) const
     -> nanoseconds {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   auto id = requests_.find(lease_id);
   if (id == no_index || requests_[id].deadline == time_point::max())
     return nanoseconds::max();
@@ -38,7 +38,7 @@ auto pool_core<T>::time_left(std::uint64_t lease_id, time_point now) const
 template <class T>
 auto pool_core<T>::location(request_key key) const
     -> std::optional<std::pair<worker, std::uint64_t>> {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   auto id = requests_.find(key);
   if (id == no_index || requests_[id].state != stage::leased
       || requests_[id].role == purpose::lease)

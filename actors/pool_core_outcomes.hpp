@@ -11,7 +11,7 @@ template <class T>
 auto pool_core<T>::finish(std::uint64_t lease_id, verdict how,
                           std::optional<nanoseconds> measured, time_point now,
                           effects& out) -> std::optional<request> {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   auto id = requests_.find(lease_id);
   if (id == no_index || requests_[id].role == purpose::lease) {
     ++counts_.stale;
@@ -45,7 +45,7 @@ auto pool_core<T>::finish(std::uint64_t lease_id, verdict how,
 
 template <class T>
 auto pool_core<T>::part(std::uint64_t lease_id) -> std::optional<request> {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   auto id = requests_.find(lease_id);
   if (id == no_index || requests_[id].state != stage::leased)
     return std::nullopt;
@@ -56,7 +56,7 @@ auto pool_core<T>::part(std::uint64_t lease_id) -> std::optional<request> {
 template <class T>
 void pool_core<T>::bounced(std::uint64_t lease_id, time_point now,
                            effects& out) {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   auto id = requests_.find(lease_id);
   if (id == no_index)
     return;
@@ -67,7 +67,7 @@ void pool_core<T>::bounced(std::uint64_t lease_id, time_point now,
 
 template <class T>
 void pool_core<T>::sent(const send_gate& gate, time_point now, effects& out) {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   auto& w = workers_[gate.worker];
   if (!w.dead || !gate.empty())
     return; // its place was taken by another one

@@ -17,7 +17,7 @@ pool_core<T>::pool_core(core_limits limits, time_point now)
 
 template <class T>
 pool_errc pool_core<T>::submit(submission x, time_point now, effects& out) {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   if (x.within.number != 0)
     return submit_errand(std::move(x), now, out);
   // Where all requests share one worker a session has no choice.
@@ -75,7 +75,7 @@ pool_errc pool_core<T>::submit(submission x, time_point now, effects& out) {
 
 template <class T>
 bool pool_core<T>::cancel(request_key key, time_point now, effects& out) {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   auto id = requests_.find(key);
   if (id == no_index)
     return false;
@@ -87,7 +87,7 @@ bool pool_core<T>::cancel(request_key key, time_point now, effects& out) {
 template <class T>
 bool pool_core<T>::give_back(request_key key, caller_key from, time_point now,
                              effects& out) {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   auto id = requests_.find(key);
   if (id == no_index || requests_[id].role != purpose::lease
       || (from && from != requests_[id].caller))
@@ -102,7 +102,7 @@ bool pool_core<T>::give_back(request_key key, caller_key from, time_point now,
 
 template <class T>
 void pool_core<T>::caller_died(caller_key who, time_point now, effects& out) {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   for (auto id = requests_.first_of(who); id != no_index;
        id = requests_.first_of(who))
     withdraw(id, pool_errc::cancelled, false, now, out);
@@ -112,7 +112,7 @@ void pool_core<T>::caller_died(caller_key who, time_point now, effects& out) {
 
 template <class T>
 bool pool_core<T>::dispatch(std::size_t limit, time_point now, effects& out) {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   if (limits_.managed)
     return false;
   for (auto id = head_of_queue(); id != no_index; id = head_of_queue()) {

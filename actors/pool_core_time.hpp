@@ -8,7 +8,7 @@ namespace charmer {
 
 template <class T>
 void pool_core<T>::expire(time_point now, effects& out) {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   pending_tick_.reset();
   auto tick = tick_of(now);
   wheel_.advance(tick, [&](std::uint32_t id) { expired(id, now, out); });
@@ -23,7 +23,7 @@ void pool_core<T>::expire(time_point now, effects& out) {
 
 template <class T>
 void pool_core<T>::rearm(effects& out) {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   pending_tick_.reset();
   request_tick(out);
 }

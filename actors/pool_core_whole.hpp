@@ -8,7 +8,7 @@ namespace charmer {
 
 template <class T>
 void pool_core<T>::resize(std::uint32_t size, time_point now, effects& out) {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   auto had_seats = seats_.size() != 0;
   seats_.resize(size);
   if (!had_seats && size != 0)
@@ -28,13 +28,13 @@ void pool_core<T>::resize(std::uint32_t size, time_point now, effects& out) {
 
 template <class T>
 std::uint32_t pool_core<T>::size() const {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   return seats_.size();
 }
 
 template <class T>
 bool pool_core<T>::degrade(const cause& why, time_point now, effects& out) {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   if (!last_error_)
     last_error_ = why;
   changed_.notify_all();
@@ -49,20 +49,20 @@ bool pool_core<T>::degrade(const cause& why, time_point now, effects& out) {
 
 template <class T>
 void pool_core<T>::drain() {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   closing_ = true;
   changed_.notify_all();
 }
 
 template <class T>
 void pool_core<T>::reopen() {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   closing_ = false;
 }
 
 template <class T>
 void pool_core<T>::close(time_point now, effects& out) {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   closing_ = true;
   settle_waiting(pool_errc::shutting_down, std::nullopt, now, out);
   for (std::uint32_t at = 0; at < workers_.size(); ++at)
@@ -106,7 +106,7 @@ bool pool_core<T>::wait_until_vacant(time_point limit) {
 
 template <class T>
 auto pool_core<T>::last_error() const -> std::optional<cause> {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   return last_error_;
 }
 
@@ -150,7 +150,7 @@ pool_core<T>::load_of(const slot& w) const {
 
 template <class T>
 pool_snapshot pool_core<T>::snapshot(time_point now) const {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   pool_snapshot result;
   result.degraded = degraded_ || overburdened_;
   result.draining = closing_;

@@ -11,7 +11,7 @@ namespace charmer {
 
 template <class T>
 auto pool_core<T>::vacancies(std::size_t limit) const -> std::vector<vacancy> {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   std::set<std::string> present;
   for (auto& w : workers_)
     if (w.used && !w.dead)
@@ -32,7 +32,7 @@ auto pool_core<T>::vacancies(std::size_t limit) const -> std::vector<vacancy> {
 
 template <class T>
 std::vector<std::string> pool_core<T>::leftovers() const {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   std::vector<std::string> result;
   for (auto& w : workers_)
     if (w.used && !w.dead && w.dismissed && w.leases.empty())
@@ -57,7 +57,7 @@ std::uint32_t pool_core<T>::overflow_wanted() const {
 
 template <class T>
 std::uint64_t pool_core<T>::add_worker(const vacancy& where) {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   ++starting_;
   if (where.seat == no_index)
     ++overflow_;
@@ -69,7 +69,7 @@ bool pool_core<T>::worker_ready(std::uint64_t incarnation, worker handle,
                                 std::uint32_t capacity,
                                 std::shared_ptr<const evidence> proof,
                                 time_point now, effects& out) {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   auto at = workers_.find(incarnation);
   if (at == no_index)
     return false;
@@ -109,7 +109,7 @@ bool pool_core<T>::worker_ready(std::uint64_t incarnation, worker handle,
 template <class T>
 void pool_core<T>::worker_retiring(std::uint64_t incarnation, time_point now,
                                    effects& out) {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   auto at = workers_.find(incarnation);
   if (at == no_index)
     return;
@@ -123,7 +123,7 @@ void pool_core<T>::worker_retiring(std::uint64_t incarnation, time_point now,
 template <class T>
 void pool_core<T>::worker_died(std::uint64_t incarnation, const cause& why,
                                time_point now, effects& out) {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   auto at = workers_.find(incarnation);
   if (at == no_index)
     return;
@@ -151,7 +151,7 @@ void pool_core<T>::worker_died(std::uint64_t incarnation, const cause& why,
 template <class T>
 bool pool_core<T>::left_behind(const cause& too_many, time_point now,
                                effects& out) {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   if (++abandoned_ <= limits_.max_abandoned || overburdened_)
     return false;
   overburdened_ = too_many;
@@ -161,7 +161,7 @@ bool pool_core<T>::left_behind(const cause& too_many, time_point now,
 
 template <class T>
 bool pool_core<T>::returned() {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   if (--abandoned_ > limits_.max_abandoned || !overburdened_)
     return false;
   overburdened_.reset();
@@ -170,7 +170,7 @@ bool pool_core<T>::returned() {
 
 template <class T>
 void pool_core<T>::declare(std::string_view command, bool idempotent) {
-  std::lock_guard guard{mutex_};
+  auto guard = brief_lock(mutex_);
   commands_.declare(command, idempotent);
 }
 

@@ -23,6 +23,8 @@
 //   queue.leave();
 #pragma once
 
+#include "charmer/supervision/brief_lock.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -54,19 +56,19 @@ public:
 
   /// The calling thread is going to take jobs, until it says `leave`.
   void enter() {
-    std::lock_guard guard{mutex_};
+    auto guard = brief_lock(mutex_);
     ++awake_;
   }
 
   void leave() {
-    std::unique_lock guard{mutex_};
+    auto guard = brief_lock(mutex_);
     --awake_;
     wake_if(!jobs_.empty() && rouse(), guard);
   }
 
   /// A job for whichever thread is free first.
   void put(Job* job) {
-    std::unique_lock guard{mutex_};
+    auto guard = brief_lock(mutex_);
     jobs_.push_back(job);
     waiting_.store(jobs_.size(), std::memory_order_relaxed);
     wake_if(rouse(), guard);
@@ -74,7 +76,7 @@ public:
 
   /// A job that the calling thread's own job has made ready.
   void put_next(Job* job) {
-    std::unique_lock guard{mutex_};
+    auto guard = brief_lock(mutex_);
     jobs_.push_back(job);
     waiting_.store(jobs_.size(), std::memory_order_relaxed);
     wake_if(jobs_.size() == 1 ? call_watch() : rouse(), guard);
@@ -83,7 +85,7 @@ public:
   /// The next job. Blocks until there is one.
   Job* take() {
     linger();
-    std::unique_lock guard{mutex_};
+    auto guard = brief_lock(mutex_);
     while (jobs_.empty() || awake_ > cores_)
       if (sleep(guard) == woken::by_impatience)
         break;
