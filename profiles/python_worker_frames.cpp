@@ -83,8 +83,10 @@ void python_worker::failed(wire::Failure& x) {
 }
 
 void python_worker::tell_line(const std::string& line) {
-  if (dump_.take(line, self_->clock().now()))
+  if (dump_.take(line)) {
+    look_at_dump();
     return;
+  }
   tell_through(line_gate_, {.name = "charmer.worker.stderr", .text = line});
 }
 

@@ -123,16 +123,12 @@ void python_worker::explain(const late_error_ptr& x) {
   if (!ready_ || !watch_ || !dump_.wanted_by(x, self_->clock().now()))
     return;
   child_->signal(stack_dump::signal());
-  send_later(self_, stack_dump::silence, worker_tick::look_at_dump);
+  send_later(self_, stack_dump::limit, worker_tick::look_at_dump);
 }
 
 void python_worker::look_at_dump() {
-  if (!dump_.open())
+  if (!dump_.complete(self_->clock().now()))
     return;
-  if (!dump_.complete(self_->clock().now())) {
-    send_later(self_, stack_dump::silence, worker_tick::look_at_dump);
-    return;
-  }
   dump_.close();
   if (expelled_)
     child_->kill();

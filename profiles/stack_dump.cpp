@@ -12,8 +12,9 @@ bool starts_with(std::string_view x, std::string_view with) {
   return x.substr(0, with.size()) == with;
 }
 
-bool begins_thread(std::string_view line) {
-  return starts_with(line, "Thread 0x") || starts_with(line, "Current thread ");
+bool begins_stack(std::string_view line) {
+  return starts_with(line, "Thread 0x") || starts_with(line, "Current thread ")
+         || starts_with(line, "Coroutine ");
 }
 
 bool is_frame(std::string_view line) {
@@ -33,20 +34,26 @@ bool stack_dump::wanted_by(late_error_ptr x, time_point now) {
   if (first) {
     text_.clear();
     asked_ = now;
+    ended_ = false;
   }
   return first;
 }
 
-bool stack_dump::take(std::string_view line, time_point now) {
-  if (!open() || (!begins_thread(line) && (text_.empty() || !is_frame(line))))
+bool stack_dump::take(std::string_view line) {
+  if (!open())
+    return false;
+  if (line == last_line) {
+    ended_ = true;
+    return true;
+  }
+  if (!begins_stack(line) && (text_.empty() || !is_frame(line)))
     return false;
   text_.append(line) += '\n';
-  heard_ = now;
   return true;
 }
 
 bool stack_dump::complete(time_point now) const {
-  return now - asked_ >= limit || (!text_.empty() && now - heard_ >= silence);
+  return open() && (ended_ || now - asked_ >= limit);
 }
 
 void stack_dump::close() {

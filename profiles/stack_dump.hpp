@@ -1,10 +1,11 @@
 // private: What a worker that hangs does: the traceback of all its threads, as
 // Python's faulthandler writes it to stderr when it is asked to by a signal,
-// even if no Python code can run.
+// even if no Python code can run; then, if it can, of its coroutines, and a
+// last line (python/charmer/tracebacks.py).
 //
-// Whoever wants it waits for a few milliseconds, at most for `limit`. What
-// comes between is told apart by its form, since a command may write to stderr
-// at the same time.
+// Whoever wants it waits for a millisecond or so; if Python hangs in C, where
+// there is no last line, for `limit`. What comes between is told apart by its
+// form, since a command may write to stderr at the same time.
 //
 // Threading: a plain value. Time comes from the caller.
 #pragma once
@@ -22,10 +23,10 @@ public:
   /// How long is waited for it, at most.
   static constexpr timespan limit = std::chrono::milliseconds(20);
 
-  /// It is complete when nothing has come for so long.
-  static constexpr timespan silence = std::chrono::milliseconds(2);
+  /// What follows it.
+  static constexpr std::string_view last_line = "End of all tracebacks";
 
-  /// The signal that asks for it (python/charmer/worker.py).
+  /// The signal that asks for it.
   static int signal();
 
   /// Somebody waits for it. True: the worker is to be asked.
@@ -35,9 +36,9 @@ public:
   bool open() const noexcept { return !waiting_.empty(); }
 
   /// A line of stderr. True: it is part of the dump.
-  bool take(std::string_view line, time_point now);
+  bool take(std::string_view line);
 
-  /// Whether there is no more to be waited for.
+  /// Whether somebody waits, and for nothing that could still come.
   bool complete(time_point now) const;
 
   /// Gives what has come to those who wait, and lets go of them.
@@ -50,7 +51,7 @@ private:
   std::vector<late_error_ptr> waiting_;
   std::string text_;
   time_point asked_;
-  time_point heard_;
+  bool ended_ = false;
 };
 
 } // namespace charmer

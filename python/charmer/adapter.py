@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from types import TracebackType
-from typing import Any, Callable, ClassVar, Dict, NamedTuple, Optional, Type
-from typing import TypeVar, Union, overload
+from typing import Any, Awaitable, Callable, ClassVar, Dict, NamedTuple
+from typing import Optional, Type, TypeVar, Union, overload
 
 from charmer import context
 
@@ -28,20 +28,25 @@ class Adapter:
             @charmer.command(idempotent=True)
             def translate(self, text: str) -> str:
                 return self.model(text)
+
+    `setup`, `teardown` and `health_check` may be `async def`; they run on the
+    event loop that runs the coroutines of commands.
     """
 
     thread_safe: ClassVar[bool] = False
     """Whether commands may run at the same time. The thread profile refuses an
     adapter that does not say so; see ThreadSafeAdapter."""
 
-    def setup(self) -> None:
+    def setup(self) -> Optional[Awaitable[None]]:
         """Called once, before the first command: load what takes long here."""
+        return None
 
-    def teardown(self) -> None:
+    def teardown(self) -> Optional[Awaitable[None]]:
         """Called once, after the last command. Not called when the worker is
         killed, so nothing may depend on it."""
+        return None
 
-    def health_check(self) -> bool:
+    def health_check(self) -> Union[bool, Awaitable[bool]]:
         """Whether this worker can still do its work: what the built-in command
         `health_check` asks. False, or an exception, says that it should be
         replaced: a connection is gone, a model does not answer."""

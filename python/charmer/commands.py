@@ -17,7 +17,7 @@ import inspect
 import os
 import sys
 from types import ModuleType
-from typing import Any, Callable, Dict, Iterable, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Optional, Tuple, Type
 
 from charmer.adapter import Adapter, ThreadSafeAdapter, mark_of
 from charmer.health import BUILT_IN
@@ -59,10 +59,14 @@ Found = Iterable[Tuple[str, Callable[..., Any]]]
 
 
 def load(
-    name: str, options: Dict[str, Any], threads: int = 1
+    name: str,
+    options: Dict[str, Any],
+    threads: int = 1,
+    settled: Callable[[Any], Any] = lambda value: value,
 ) -> Tuple[Optional[Adapter], Commands]:
-    """Imports the adapter, constructs it with the options and sets it up.
-    Raises AdapterError, or whatever the user's code raises."""
+    """Imports the adapter, constructs it with the options and sets it up;
+    `settled` runs the coroutine of a setup that is `async def`. Raises
+    AdapterError, or whatever the user's code raises."""
     module_name, _, path = name.partition(":")
     module = import_module(module_name)
     target = look_up(module, path) if path else module
@@ -70,8 +74,9 @@ def load(
         check_thread_safe(name, module, target)
     adapter: Optional[Adapter] = None
     if inspect.isclass(target) and issubclass(target, Adapter):
+        check_hooks(name, target)
         adapter = target(**options)
-        adapter.setup()
+        settled(adapter.setup())
         found = in_adapter(adapter)
     elif options:
         raise AdapterError(
@@ -102,6 +107,27 @@ def check_thread_safe(name: str, module: ModuleType, target: Any) -> None:
             f"`thread_safe = True` in the {what}); otherwise set the pool's "
             "profile to process"
         )
+
+
+def check_hooks(name: str, adapter: Type[Adapter]) -> None:
+    """Refuses methods that would be called and would not run."""
+    for hook in ("setup_thread", "teardown_thread", "__init__"):
+        if inspect.iscoroutinefunction(getattr(adapter, hook, None)):
+            raise AdapterError(
+                f"{hook} of {name!r} is `async def`: coroutines run on the one "
+                "event loop of the worker, not here. Make it a plain `def`, or "
+                "do it in `async def setup`"
+            )
+    for hook in ("setup", "teardown", "health_check", "setup_thread",
+                 "teardown_thread"):  # fmt: skip
+        method = getattr(adapter, hook, None)
+        if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(
+            method
+        ):
+            raise AdapterError(
+                f"{hook} of {name!r} has a `yield`, so that a call of it runs "
+                "nothing: make it a plain `def` or `async def`"
+            )
 
 
 def import_module(name: str) -> ModuleType:

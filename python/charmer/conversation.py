@@ -10,14 +10,16 @@ Threading: any thread may send, wait and ask; who reads, the kinds say.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import threading
-from typing import TYPE_CHECKING, Any, Callable, Coroutine, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Awaitable, Callable, Coroutine, Dict
+from typing import List, Optional
 
 from charmer.adapter import Adapter
 from charmer.channel import Bytes, Receiver, Sender
 from charmer.commands import Commands
-from charmer.context import Running, correlation
+from charmer.context import Running, correlation, running
 from charmer.options import Options
 from charmer.progress import Cancellations, Words
 from charmer.questions import Question, Questions
@@ -93,6 +95,14 @@ class Conversation:
     def run(self, work: Coroutine[Any, Any, Any], call: int) -> Any:
         """Runs a coroutine of this call to its end on the one event loop."""
         raise NotImplementedError
+
+    def settled(self, value: Any) -> Any:
+        """What a method of the adapter's has returned that is no command; of
+        an `async def`, what comes of it on the one event loop."""
+        if not inspect.isawaitable(value):
+            return value
+        now = running.get()
+        return self.run(awaited(value), 0 if now is None else now.call.id)
 
     def end(self) -> None:
         """After the last command: nothing may be left that runs."""
@@ -204,3 +214,8 @@ class Conversation:
         loop = self.loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(callback)
+
+
+async def awaited(value: Awaitable[Any]) -> Any:
+    """A coroutine of whatever can be awaited."""
+    return await value

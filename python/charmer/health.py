@@ -32,8 +32,9 @@ def health_check() -> Dict[str, Any]:
         return told
     told.update(worker.state())
     try:
-        healthy = worker.adapter is None or worker.adapter.health_check()
-        told["healthy"] = healthy is not False
+        if worker.adapter is not None:
+            healthy = worker.settled(worker.adapter.health_check())
+            told["healthy"] = healthy is not False
     except Exception as error:
         told["healthy"] = False
         told["reason"] = f"{type(error).__name__}: {error}"

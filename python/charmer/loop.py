@@ -77,9 +77,10 @@ class LoopThread:
         self,
         work: Coroutine[Any, Any, Any],
         begun: Callable[[asyncio.Task[Any]], None],
+        wait: Callable[[threading.Event], Any] = threading.Event.wait,
     ) -> Any:
         """Runs a coroutine from another thread, in the context of that, and
-        waits for it. `begun` gets its task, in the loop's thread."""
+        waits for it, by `wait`. `begun` gets its task, in the loop's thread."""
         here = contextvars.copy_context()
         done = threading.Event()
         got: List[Outcome] = []
@@ -95,7 +96,7 @@ class LoopThread:
             begun(task)
 
         self.loop.call_soon_threadsafe(begin, context=here)
-        done.wait()
+        wait(done)
         if not got:  # it was cancelled before its first step
             import asyncio
 

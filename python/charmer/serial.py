@@ -67,9 +67,8 @@ class SerialExecutor(Executor):
 class Serial(Conversation):
     """See above."""
 
-    def begin(self) -> None:
-        self.slot = Slot(self.cancels)
-        self.executor = SerialExecutor(self, self.slot)
+    def __init__(self, *rest: Any) -> None:
+        super().__init__(*rest)
         self.main = threading.get_ident()
         self.idle = False
         self.batch: Iterator[Bytes] = iter(())  # what is being answered
@@ -85,6 +84,11 @@ class Serial(Conversation):
         self.poll = select.poll()
         self.poll.register(self.receiver.fd, select.POLLIN)
         self.attending = False  # the event loop reads
+        self.slot = Slot(self.cancels)
+        self.executor = SerialExecutor(self, self.slot)
+
+    def begin(self) -> None:
+        self.executor.commands = self.commands
 
     # -- the loop --------------------------------------------------------------
 

@@ -84,6 +84,7 @@ class Threads(Conversation):
     def __init__(self, threads: int, *rest: Any) -> None:
         super().__init__(*rest)
         self.count = threads
+        self.main = threading.get_ident()
         self.checker: Optional[Checker] = None
         self.executors: List[ThreadExecutor] = []
         self.crew: List[threading.Thread] = []
@@ -119,8 +120,7 @@ class Threads(Conversation):
             if breach is not None:
                 raise AdapterError(str(breach))
         if any(command.awaits for command in self.commands.values()):
-            self.loop_thread = LoopThread()
-            self.loop = self.loop_thread.loop
+            self.the_loop()
         ready: SimpleQueue[Optional[BaseException]] = SimpleQueue()
         for number in range(self.count):
             executor = ThreadExecutor(self, number)
@@ -280,7 +280,9 @@ class Threads(Conversation):
     def wait(
         self, ready: Callable[[], bool], until: Optional[int] = None
     ) -> bool:
-        """In any thread but the main one, which reads."""
+        """The main thread reads; any other waits until it has read."""
+        if threading.get_ident() == self.main:
+            return self.read_until(ready, until)
         with self.news:
             while not ready():
                 left = None if until is None else (until - clock()) / 1e9
@@ -289,24 +291,53 @@ class Threads(Conversation):
                 self.news.wait(left)
         return True
 
+    def read_until(
+        self, ready: Callable[[], bool], until: Optional[int] = None
+    ) -> bool:
+        """What the main thread does when the adapter, in its setup or its
+        teardown, waits for what the host says."""
+        while not ready():
+            left = None if until is None else (until - clock()) / 1e6
+            if self.closed or (left is not None and left <= 0):
+                return False
+            if self.poll.poll(left):
+                self.take(self.read())
+        return True
+
     # -- the event loop --------------------------------------------------------
 
     def run(self, work: Coroutine[Any, Any, Any], call: int) -> Any:
-        """In one of the N threads, which waits meanwhile."""
-        with self.lock:
-            if self.loop_thread is None:  # a generator that nobody announced
-                self.loop_thread = LoopThread()
-                self.loop = self.loop_thread.loop
+        """In one of the N threads, or in the main one before and after them;
+        it waits meanwhile."""
+        loop_thread = self.the_loop()
 
         def begun(task: Any) -> None:
             self.tasks[call] = task
             if self.cancels.has(call):
                 task.cancel()
 
+        def begun_by_main(task: Any) -> None:
+            self.tasks[call] = task
+            task.add_done_callback(lambda _: os.write(self.waker, b"."))
+
+        def read_meanwhile(done: threading.Event) -> None:
+            self.read_until(done.is_set)
+            done.wait()  # nothing can be read any more
+
         try:
-            return self.loop_thread.run(work, begun)
+            if threading.get_ident() == self.main:
+                return loop_thread.run(work, begun_by_main, read_meanwhile)
+            return loop_thread.run(work, begun)
         finally:
             self.tasks.pop(call, None)
+
+    def the_loop(self) -> LoopThread:
+        """The thread of the event loop, once there is need of it."""
+        with self.lock:
+            if self.loop_thread is None:
+                self.loop_thread = LoopThread()
+                self.loop = self.loop_thread.loop
+            return self.loop_thread
 
     def end(self) -> None:
         self.closed = True

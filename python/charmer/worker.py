@@ -5,8 +5,8 @@ for the process profile, `charmer.threads` for the thread profile. The host says
 which by Hello.threads.
 
 Signals: SIGINT is the host's business; SIGTERM ends the worker after what runs;
-DUMP writes what every thread does, even one that hangs in C, to stderr, from
-where the host puts it into the error; crashes in C do the same.
+another one asks what every thread and every coroutine does (see
+`charmer.tracebacks`).
 
 Threading: the main thread.
 """
@@ -14,20 +14,20 @@ Threading: the main thread.
 from __future__ import annotations
 
 import atexit
-import faulthandler
 import logging
 import os
 import signal
 import sys
+from inspect import isawaitable, iscoroutinefunction
 from types import FrameType
 from typing import Any, Dict, NoReturn, Optional
 
 from google.protobuf.message import DecodeError
 
-from charmer import commands, context, options, records
+from charmer import commands, context, options, records, tracebacks
 from charmer.channel import ProtocolError, Receiver, Sender
 from charmer.conversation import Conversation, Stopped
-from charmer.descriptors import Taken, move_up
+from charmer.descriptors import Taken
 from charmer.execution import leave_fork
 from charmer.failures import failure
 from charmer.frames import VERSION, open_frame, ready
@@ -36,9 +36,6 @@ from charmer.serial import Serial
 from charmer.wire import frames_pb2 as wire
 
 HELLO_LIMIT = 64 << 20  # until Hello has said max_frame_bytes
-DUMP = signal.SIGRTMIN + 4
-"""The signal upon which the worker writes the traceback of all its threads."""
-
 Kind = wire.Failure
 
 
@@ -46,7 +43,7 @@ def main(taken: Taken) -> NoReturn:
     """Runs a worker on these descriptors, to the end of the process. Threads
     that the user has left behind do not keep it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the host's
-    dump_on_request()
+    tracebacks.write_on_request()
     try:
         worker = Worker(taken)
     except ValueError as error:
@@ -67,17 +64,6 @@ def main(taken: Taken) -> NoReturn:
     if worker.stopped():
         os.kill(os.getpid(), signal.SIGTERM)
     os._exit(status)
-
-
-def dump_on_request() -> None:
-    """Tracebacks go to a descriptor of their own, which user code that closes
-    stderr does not have."""
-    try:
-        fd = move_up(2)
-    except OSError:
-        return  # there is no stderr
-    faulthandler.enable(fd)
-    faulthandler.register(DUMP, fd, all_threads=True)
 
 
 class Worker:
@@ -157,7 +143,7 @@ class Worker:
     ) -> None:
         """Loads the adapter, then whatever runs its commands."""
         conversation.adapter, conversation.commands = commands.load(
-            adapter, named, threads
+            adapter, named, threads, conversation.settled
         )
         conversation.begin()
 
@@ -180,9 +166,7 @@ class Worker:
         status = 0
         try:
             if self.conversation is not None:
-                self.conversation.end()
-                if self.conversation.adapter is not None:
-                    self.conversation.adapter.teardown()
+                wind_up(self.conversation)
         except BaseException:
             logging.getLogger("charmer").exception("teardown failed")
             status = 1
@@ -211,6 +195,21 @@ class Worker:
         os.close(null)
         records.uninstall()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def wind_up(conversation: Conversation) -> None:
+    """Tears the adapter down. A teardown that is `async def` needs the event
+    loop; any other comes when nothing runs any more."""
+    adapter = conversation.adapter
+    try:
+        if adapter is not None and iscoroutinefunction(adapter.teardown):
+            conversation.settled(adapter.teardown())
+            adapter = None
+    finally:
+        conversation.end()
+        if adapter is not None and isawaitable(adapter.teardown()):
+            raise TypeError("it returns what must be awaited: declare it "
+                            "`async def teardown`")  # fmt: skip
 
 
 class VersionError(Exception):

@@ -148,6 +148,27 @@ TEST_CASE("the error of a command that hangs says where it hangs") {
   CHECK(f.call("add", {{"a", 1}, {"b", 1}}).json() == 2);
 }
 
+TEST_CASE("the error of a coroutine that waits for too long says where") {
+  for (auto profile : {"process", "thread"}) {
+    CAPTURE(profile);
+    auto x = shop(1);
+    x.profile = profile;
+    x.adapter = "shop:OpenAllDay";
+    pool_fixture f{x};
+    auto out = f.call("nap", {{"seconds", 600}}, {.timeout = 200ms});
+    CHECK(out.why == pool_errc::exec_timeout);
+    auto said = out.what().traceback;
+    CAPTURE(said);
+    auto at = said.find("Coroutine of call");
+    REQUIRE(at != std::string::npos);
+    CHECK(said.find("shop.py\", line", at) != std::string::npos);
+    CHECK(said.find("in nap", at) != std::string::npos);
+    // It ended where it was cancelled, and its worker serves on.
+    CHECK(f.call("add", {{"a", 1}, {"b", 1}}).json() == 2);
+    CHECK(f.stats().counts.expelled == 0);
+  }
+}
+
 TEST_CASE("a worker that is stopped has no traceback, and its caller an error "
           "in time") {
   auto x = shop(1);

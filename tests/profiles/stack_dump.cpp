@@ -33,26 +33,42 @@ TEST_CASE("an error that waits is sent by whoever lets go of it") {
   CHECK(failure_of(*x.arrived).traceback == "somewhere");
 }
 
-TEST_CASE("a dump is what has the form of one") {
+TEST_CASE("a dump is what has the form of one, up to its last line") {
   stack_dump dump;
   traveller x;
-  CHECK(!dump.take("Thread 0x1 (most recent call first):", start));
+  CHECK(!dump.take("Thread 0x1 (most recent call first):"));
   CHECK(dump.wanted_by(x.set_out(), start));
-  CHECK(!dump.take("  File \"not yet.py\"", start));
-  CHECK(dump.take("Thread 0x1 (most recent call first):", start));
-  CHECK(dump.take("  File \"a.py\", line 1 in f", start));
-  CHECK(!dump.take("a line of somebody else's", start));
-  CHECK(dump.take("Current thread 0x2 (most recent call first):", start));
-  CHECK(dump.take("  <no Python frame>", start));
+  CHECK(!dump.take("  File \"not yet.py\""));
+  CHECK(dump.take("Thread 0x1 (most recent call first):"));
+  CHECK(dump.take("  File \"a.py\", line 1 in f"));
+  CHECK(!dump.take("a line of somebody else's"));
+  CHECK(dump.take("Current thread 0x2 (most recent call first):"));
+  CHECK(dump.take("  <no Python frame>"));
+  CHECK(dump.take("Coroutine of call 7 (most recent call first):"));
+  CHECK(dump.take("  File \"b.py\", line 2 in g"));
   CHECK(!dump.complete(start + 1ms));
-  CHECK(dump.complete(start + 2ms));
+  CHECK(dump.take("End of all tracebacks"));
+  CHECK(dump.complete(start + 1ms));
   dump.close();
   CHECK(failure_of(*x.arrived).traceback
         == "Thread 0x1 (most recent call first):\n"
            "  File \"a.py\", line 1 in f\n"
            "Current thread 0x2 (most recent call first):\n"
-           "  <no Python frame>\n");
+           "  <no Python frame>\n"
+           "Coroutine of call 7 (most recent call first):\n"
+           "  File \"b.py\", line 2 in g\n");
   CHECK(dump.text() == failure_of(*x.arrived).traceback);
+  CHECK(!dump.take("End of all tracebacks"));
+}
+
+TEST_CASE("the next dump waits for a last line of its own") {
+  stack_dump dump;
+  traveller x;
+  dump.wanted_by(x.set_out(), start);
+  dump.take("End of all tracebacks");
+  dump.close();
+  dump.wanted_by(x.set_out(), start);
+  CHECK(!dump.complete(start + 1ms));
 }
 
 TEST_CASE("one dump is for all who wait, and none waits for long") {

@@ -1,5 +1,6 @@
 """Workers that the tests of pools share."""
 
+import asyncio
 import ctypes
 import os
 import sys
@@ -71,3 +72,15 @@ class Shop(charmer.Adapter):
         while not charmer.cancelled():
             time.sleep(0.001)
         return "gave up"
+
+
+class OpenAllDay(charmer.ThreadSafeAdapter):
+    """The same in threads, as far as it can be."""
+
+    @charmer.command
+    def add(self, a, b):
+        return a + b
+
+    @charmer.command
+    async def nap(self, seconds):
+        await asyncio.sleep(seconds)

@@ -1,0 +1,103 @@
+"""Adapters whose setup, teardown and health check are coroutines."""
+
+import asyncio
+import threading
+
+import charmer
+
+
+class Loop(charmer.ThreadSafeAdapter):
+    """All of them on the one loop."""
+
+    def __init__(self, ready: bool = True, fails: str = "") -> None:
+        self.loops = []
+        self.ready = ready
+        self.fails = fails
+
+    async def setup(self) -> None:
+        await asyncio.sleep(0.01)
+        if self.fails:
+            raise ValueError(self.fails)
+        self.loops.append(asyncio.get_running_loop())
+        self.left = asyncio.ensure_future(self.work())
+
+    async def work(self) -> None:
+        try:
+            await asyncio.sleep(600)
+        finally:
+            print("work ended")
+
+    async def health_check(self) -> bool:
+        await asyncio.sleep(0)
+        self.loops.append(asyncio.get_running_loop())
+        return self.ready
+
+    async def teardown(self) -> None:
+        await asyncio.sleep(0.01)
+        self.loops.append(asyncio.get_running_loop())
+        print("torn down,", self.count(), "loop,", self.left.done())
+
+    def count(self) -> int:
+        return len(set(map(id, self.loops)))
+
+    @charmer.command
+    async def visits(self) -> list:
+        self.loops.append(asyncio.get_running_loop())
+        return [len(self.loops), self.count()]
+
+    @charmer.command
+    async def asks(self) -> int:
+        return await charmer.host.call_async("seven")
+
+
+class Asking(charmer.ThreadSafeAdapter):
+    """Asks the application before it is ready."""
+
+    async def setup(self) -> None:
+        self.told = await charmer.host.call_async("seven")
+
+    @charmer.command
+    def told_at_setup(self) -> int:
+        return self.told
+
+
+class AskingPlainly(charmer.ThreadSafeAdapter):
+    def setup(self) -> None:
+        self.told = charmer.host.call("seven")
+
+    @charmer.command
+    def told_at_setup(self) -> int:
+        return self.told
+
+
+class AsyncThread(charmer.ThreadSafeAdapter):
+    async def setup_thread(self) -> None:
+        self.local.x = threading.current_thread()
+
+    def run(self) -> int:
+        return 1
+
+
+class Yields(charmer.Adapter):
+    def setup(self):
+        self.x = 1
+        yield
+
+    def run(self) -> int:
+        return self.x
+
+
+class Returns(charmer.Adapter):
+    """A plain method that returns a coroutine."""
+
+    def setup(self):
+        async def work():
+            self.x = 5
+
+        return work()
+
+    def teardown(self):
+        return asyncio.sleep(0)
+
+    def value(self) -> int:
+        return self.x
