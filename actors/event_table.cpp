@@ -139,12 +139,18 @@ std::vector<event_kind> make_table() {
        "a line that it wrote on stderr",
        {},
        {"pool", "worker_id", "dropped_before"}},
+      {"charmer.worker.output_dropped",
+       warning,
+       "it has ended, and of what it wrote, logged and emitted in its last "
+       "second so much was left out",
+       {"lines", "records", "emitted"},
+       {"pool", "worker_id"}},
       {"charmer.worker.gil_enabled",
        info,
        "a module has turned the GIL on in an interpreter without one: commands "
        "no longer run in parallel",
        {"measurements"},
-       {"pool", "worker_id", "metadata", "correlation", "dropped_before"}},
+       {"pool", "worker_id", "metadata", "correlation"}},
 
       // -- requests
       {"charmer.request.dispatched",

@@ -3,7 +3,8 @@
 //
 // It is asked every health_interval; after a bad answer sooner, after
 // health_timeout, so that a worker that cannot work is not kept for long, and
-// one that had a bad moment has another chance.
+// one that had a bad moment has another chance. Workers that became ready
+// together are not asked together: each interval is shorter by up to 10 %.
 //
 // Threading: a plain value. Time comes from the caller.
 #pragma once
@@ -16,8 +17,10 @@ namespace charmer {
 
 class health_record {
 public:
-  /// `now`: the worker is ready, and taken to be well.
-  explicit health_record(time_point now) : asked_(now) {}
+  /// `now`: the worker is ready, and taken to be well. `spread` from 0 to 1,
+  /// fixed for each incarnation, is how much of those 10 % is its own.
+  explicit health_record(time_point now, double spread = 0)
+      : asked_(now), share_(1.0 - spread / 10) {}
 
   /// Whether it is to be asked now, if it has nothing else to do.
   bool due(const pool_settings& limits, time_point now) const {
@@ -26,7 +29,8 @@ public:
     auto pause = failures_ == 0
                      ? limits.health_interval
                      : std::min(limits.health_interval, limits.health_timeout);
-    return !waiting_ && now - asked_ >= pause;
+    auto since = static_cast<double>((now - asked_).count());
+    return !waiting_ && since >= static_cast<double>(pause.count()) * share_;
   }
 
   void ask(time_point now) {
@@ -52,6 +56,7 @@ public:
 
 private:
   time_point asked_;
+  double share_;
   bool waiting_ = false;
   std::uint32_t failures_ = 0; // in a row
 };

@@ -16,6 +16,10 @@ using self_ptr = caf::stateful_actor<lifecycle_state>*;
 constexpr timespan pulse = std::chrono::seconds(1);
 constexpr timespan shortest_pulse = std::chrono::milliseconds(20);
 
+// How often age and requests are looked at. (Memory is asked of the operating
+// system, and looked at every lifecycle_check.)
+constexpr timespan count_look = std::chrono::seconds(1);
+
 // For how long the question after its health may wait at a worker that has
 // become busy meanwhile.
 constexpr timespan question_may_wait = std::chrono::milliseconds(500);
@@ -29,8 +33,12 @@ double spread_of(std::uint64_t incarnation) {
   return static_cast<double>((incarnation * 2654435761u) % 1000) / 1000.0;
 }
 
+bool counts_something(const pool_settings& x) {
+  return x.ttl != infinite || x.max_requests != 0;
+}
+
 bool has_limits(const pool_settings& x) {
-  return x.ttl != infinite || x.max_requests != 0 || x.memory_limit != 0;
+  return counts_something(x) || x.memory_limit != 0;
 }
 
 event event_of(const pool_context_ptr& ctx, std::string name,
@@ -72,6 +80,32 @@ void tell_not_recycled(const pool_context_ptr& ctx, const worker_stats& w,
   ctx->events->notify(std::move(x));
 }
 
+watched_worker* find_watched(self_ptr self, const pool_context_ptr& ctx,
+                             std::uint64_t incarnation) {
+  auto& workers = state_of(self).pools[ctx->settings->name].workers;
+  auto i = workers.find(incarnation);
+  return i == workers.end() ? nullptr : &i->second;
+}
+
+// What keeps one successor from starting may keep the next one, too.
+void wait_before_next(self_ptr self, const pool_context_ptr& ctx,
+                      const worker_stats& w) {
+  if (auto known = find_watched(self, ctx, w.incarnation))
+    known->not_before = ctx->now()
+                        + ctx->settings->restart_backoff.delay(
+                            ++known->refused, spread_of(w.incarnation));
+}
+
+// Whether a successor may be started for it now, unless somebody asks for one.
+bool may_replace(self_ptr self, const pool_context_ptr& ctx,
+                 const pool_stats& stats, const worker_stats& w) {
+  auto& busy = state_of(self).pools[ctx->settings->name].replacing;
+  auto known = find_watched(self, ctx, w.incarnation);
+  return busy.size() < surge_of(*ctx->settings, stats.size)
+         && busy.count(w.worker) == 0
+         && (!known || known->not_before <= ctx->now());
+}
+
 // `done` is told once: nothing, or why the old one serves on.
 void replace(
     self_ptr self, const pool_context_ptr& ctx, const worker_stats& w,
@@ -94,13 +128,14 @@ void replace(
             done({});
           },
           [=](const caf::error& e) {
-            // The next check tries again.
+            // A later check tries again.
             state_of(self).pools[pool].replacing.erase(w.worker);
             if (e == supervision_errc::restarting) {
               // Its supervisor has not heard yet that it is ready.
               done(e);
               return;
             }
+            wait_before_next(self, ctx, w);
             auto cause = cause_of(e) ? cause_of(e) : e;
             tell_not_recycled(ctx, w, why, cause);
             done(make_error(pool_errc::start_failed, failure_of(cause)));
@@ -141,11 +176,8 @@ void recycle(self_ptr self, const pool_context_ptr& ctx, const std::string& id,
 
 void check_limits(self_ptr self, const pool_context_ptr& ctx,
                   const pool_stats& stats) {
-  auto& busy = state_of(self).pools[ctx->settings->name].replacing;
   for (auto& w : stats.workers) {
-    if (busy.size() >= surge_of(*ctx->settings))
-      return;
-    if (w.state != worker_state::ready || busy.count(w.worker) != 0)
+    if (w.state != worker_state::ready || !may_replace(self, ctx, stats, w))
       continue;
     worker_age age{w.uptime, w.requests, w.memory};
     if (auto why = due(*ctx->settings, age, spread_of(w.incarnation)))
@@ -157,9 +189,8 @@ void check_limits(self_ptr self, const pool_context_ptr& ctx,
 
 health_record* record_of(self_ptr self, const pool_context_ptr& ctx,
                          std::uint64_t incarnation) {
-  auto& workers = state_of(self).pools[ctx->settings->name].workers;
-  auto i = workers.find(incarnation);
-  return i == workers.end() ? nullptr : &i->second.health;
+  auto known = find_watched(self, ctx, incarnation);
+  return known ? &known->health : nullptr;
 }
 
 void bad_answer(self_ptr self, const pool_context_ptr& ctx,
@@ -177,9 +208,10 @@ void bad_answer(self_ptr self, const pool_context_ptr& ctx,
   ctx->events->notify(std::move(x));
   auto stats = ctx->stats();
   auto now = find_ready(stats, w.worker);
-  auto& busy = state_of(self).pools[ctx->settings->name].replacing;
+  // Of many that are ill at once, because of what they share, the others have
+  // their turn with their next bad answer.
   if (enough && now && now->incarnation == w.incarnation
-      && busy.count(w.worker) == 0)
+      && may_replace(self, ctx, stats, *now))
     replace(self, ctx, *now, recycle_reason::health);
 }
 
@@ -288,8 +320,9 @@ void see_workers(watched_pool& known, const pool_stats& stats, time_point now) {
   for (auto& w : stats.workers)
     if (w.state == worker_state::ready) {
       present.insert(w.incarnation);
-      known.workers.try_emplace(w.incarnation,
-                                watched_worker{health_record{now}, 0, now});
+      known.workers.try_emplace(
+          w.incarnation,
+          watched_worker{health_record{now, spread_of(w.incarnation)}, 0, now});
     }
   std::erase_if(known.workers,
                 [&](auto& x) { return present.count(x.first) == 0; });
@@ -300,22 +333,38 @@ timespan health_look(const pool_settings& x) {
   return std::min(x.health_interval / 10, x.health_timeout / 2);
 }
 
+// Whether a worker has reached its age or its requests.
+bool is_anyone_due(const pool_context_ptr& ctx, const pool_stats& stats) {
+  return std::any_of(stats.workers.begin(), stats.workers.end(), [&](auto& w) {
+    return w.state == worker_state::ready
+           && due(*ctx->settings, {w.uptime, w.requests, 0},
+                  spread_of(w.incarnation));
+  });
+}
+
 void check(self_ptr self, const pool_context_ptr& ctx) {
   auto& settings = *ctx->settings;
   auto now = ctx->now();
   auto& known =
       state_of(self)
-          .pools.try_emplace(settings.name, watched_pool{now, now, now, {}, {}})
+          .pools
+          .try_emplace(settings.name, watched_pool{now, now, now, now, {}, {}})
           .first->second;
   auto limits = has_limits(settings)
                 && is_due(known.limits_seen, now, settings.lifecycle_check);
+  auto counts =
+      counts_something(settings) && is_due(known.counts_seen, now, count_look);
   auto health = settings.health_interval != infinite
                 && is_due(known.health_seen, now, health_look(settings));
   auto heartbeat = ctx->events->traced()
                    && is_due(known.heartbeat_told, now, settings.heartbeat);
-  if (!limits && !health && !heartbeat)
+  if (!limits && !counts && !health && !heartbeat)
     return;
   auto stats = ctx->stats(limits || heartbeat);
+  if (counts && !limits && is_anyone_due(ctx, stats)) {
+    limits = true;
+    stats = ctx->stats(true);
+  }
   see_workers(known, stats, now);
   if (limits)
     check_limits(self, ctx, stats);

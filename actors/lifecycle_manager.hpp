@@ -34,11 +34,14 @@ struct watched_worker {
   health_record health;
   std::uint64_t finished = 0; ///< requests, when it was looked at last
   time_point moved;           ///< when that has changed last
+  std::uint32_t refused = 0;  ///< successors in a row that did not start
+  time_point not_before{};    ///< when the next one is tried
 };
 
 /// What it remembers of one pool.
 struct watched_pool {
   time_point limits_seen;
+  time_point counts_seen;
   time_point health_seen;
   time_point heartbeat_told;
   std::set<std::string> replacing;

@@ -238,7 +238,8 @@ void pool_core<T>::bury(std::uint32_t id, time_point now, effects& out) {
     return;
   }
   auto begun = may_have_begun(id);
-  if (begun)
+  // One that was expelled died of another request, which it would not let go.
+  if (begun && workers_[r.worker].state != worker_state::expelled)
     ++r.deaths;
   auto again = r.idempotent.value_or(commands_[r.kind].idempotent)
                && r.role == purpose::task && !r.streamed;

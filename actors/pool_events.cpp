@@ -120,7 +120,7 @@ void pool_context::tell_initialised() {
   if (initialised_)
     return;
   auto ready = core.members().size();
-  if (ready < settings->size || initialised_.exchange(true))
+  if (ready < core.size() || initialised_.exchange(true))
     return;
   event e;
   e.name = "charmer.pool.initialised";

@@ -26,7 +26,7 @@ std::optional<recycle_reason> due(const pool_settings& limits,
     return static_cast<double>(value)
            >= static_cast<double>(limit) * (1.0 - spread / 10);
   };
-  if (limits.memory_limit != 0 && age.memory >= limits.memory_limit)
+  if (limits.memory_limit != 0 && reached(age.memory, limits.memory_limit))
     return recycle_reason::memory;
   if (limits.max_requests != 0 && reached(age.requests, limits.max_requests))
     return recycle_reason::max_requests;
@@ -39,8 +39,8 @@ bool is_near(double value, double limit) {
   return limit > 0 && value >= 0.8 * limit;
 }
 
-std::uint32_t surge_of(const pool_settings& x) {
-  return x.max_surge != 0 ? x.max_surge : std::max(1u, x.size / 4);
+std::uint32_t surge_of(const pool_settings& x, std::uint32_t workers) {
+  return x.max_surge != 0 ? x.max_surge : std::max(1u, workers / 4);
 }
 
 } // namespace charmer

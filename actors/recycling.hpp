@@ -38,7 +38,7 @@ std::optional<recycle_reason> due(const pool_settings& limits,
 /// none.
 bool is_near(double value, double limit);
 
-/// How many workers of a pool may be replaced at once.
-std::uint32_t surge_of(const pool_settings& x);
+/// How many workers of a pool that has so many now may be replaced at once.
+std::uint32_t surge_of(const pool_settings& x, std::uint32_t workers);
 
 } // namespace charmer

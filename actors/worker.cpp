@@ -8,6 +8,8 @@ namespace charmer {
 
 namespace {
 
+constexpr std::string_view gil_is_back = "charmer.worker.gil_enabled";
+
 // One incarnation's way to its pool.
 class host final : public worker_host {
 public:
@@ -111,6 +113,8 @@ public:
   }
 
   void tell(event what) override {
+    if (what.name == gil_is_back)
+      note_gil();
     what.path = path_;
     what.child = id_;
     what.set("pool", ctx_->settings->name);
@@ -119,6 +123,14 @@ public:
   }
 
 private:
+  // An extension has turned it on, in the middle of the worker's life.
+  void note_gil() {
+    if (auto info = ctx_->info(incarnation_)) {
+      info->gil_enabled = true;
+      ctx_->remember(incarnation_, std::move(*info));
+    }
+  }
+
   bool named_idempotent(const std::string& command) const {
     auto& xs = ctx_->settings->idempotent;
     return std::find(xs.begin(), xs.end(), command) != xs.end();

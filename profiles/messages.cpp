@@ -1,5 +1,7 @@
 #include "charmer/profiles/messages.hpp"
 
+#include "charmer/profiles/long_integers.hpp"
+
 #include <atomic>
 #include <random>
 #include <stdexcept>
@@ -16,9 +18,24 @@ std::uint64_t random_origin() {
   return any(source);
 }
 
+// What would become a double, and so another number.
+void refuse_long_integer(const std::string& text, const char* what) {
+  auto found = find_long_integer(text);
+  if (!found)
+    return;
+  auto digits = found->size - (text[found->at] == '-' ? 1 : 0);
+  throw std::out_of_range(std::string{what} + " has an integer of "
+                          + std::to_string(digits) + " digits, which fits no "
+                          + "64 bits, at " + pointer_to(text, found->at)
+                          + ": read it from text(), or have it sent as a "
+                            "string or as bytes");
+}
+
 nlohmann::json parse(const payload& x, const char* what) {
-  if (x.is == payload::kind::json)
+  if (x.is == payload::kind::json) {
+    refuse_long_integer(x.data, what);
     return nlohmann::json::parse(x.data);
+  }
   auto kind = x.is == payload::kind::raw ? std::string{"raw bytes"}
                                          : "a message of type " + x.type;
   throw std::invalid_argument(what + (" is no JSON but " + kind));

@@ -89,8 +89,7 @@ void python_worker::call(const invocation& x) {
   } else {
     auto held = std::make_shared<caf::message>(
         self_->current_mailbox_element()->copy_content_to_message());
-    auto& kept = held->get_as<invocation>(0).arguments.data;
-    outbox_.append_body(kept, held);
+    append_data({held, &held->get_as<invocation>(0).arguments});
   }
   flush_soon();
 }

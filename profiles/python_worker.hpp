@@ -103,6 +103,8 @@ private:
   void hear(std::string_view bytes);
   void tell_line(const std::string& line);
   void tell_through(wire::flood_gate& gate, event x);
+  void tell_emitted(event x);
+  void tell_dropped();
 
   // -- streams and questions --------------------------------------------------
 
@@ -112,11 +114,12 @@ private:
   void ask(host_question x);
   void answered(std::uint64_t number, payload value);
   void refused(std::uint64_t number, const caf::error& why);
-  void reply_to(std::uint64_t number, wire::Frame& frame);
+  void replied(std::uint64_t number);
 
   // -- writing ----------------------------------------------------------------
 
   std::vector<char>& out();
+  void append_data(std::shared_ptr<const payload> x);
   void send_frame(const wire::Frame& frame);
   void flush_soon();
   void flush();
@@ -155,6 +158,7 @@ private:
 
   wire::flood_gate line_gate_{100};
   wire::flood_gate record_gate_{1000};
+  wire::flood_gate emitted_gate_{1000};
   std::uint64_t stale_ = 0;
   stack_dump dump_;
 

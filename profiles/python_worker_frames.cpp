@@ -49,7 +49,7 @@ bool python_worker::handle(std::string_view bytes) {
       tell_through(record_gate_, event_from(*frame_.mutable_log()));
       break;
     case wire::Frame::kTelemetry:
-      tell_through(record_gate_, event_from(*frame_.mutable_telemetry()));
+      tell_emitted(event_from(*frame_.mutable_telemetry()));
       break;
     default:
       break; // a newer peer, or an answer to what was never asked
@@ -75,8 +75,10 @@ void python_worker::failed(wire::Failure& x) {
   }
   auto what = session_->blank_failure();
   what.command = lane_->command_of(x.id());
-  what.begun = x.kind() != wire::Failure::UNKNOWN_COMMAND
-               && x.kind() != wire::Failure::BAD_ARGUMENTS;
+  what.begun = x.kind() == wire::Failure::CANCELLED
+                   ? child_->page->begun(x.id())
+                   : x.kind() != wire::Failure::UNKNOWN_COMMAND
+                         && x.kind() != wire::Failure::BAD_ARGUMENTS;
   describe(what, x.exception());
   settle(lane_->take(x.id()),
          caf::make_message(make_error(code_of(x.kind()), std::move(what))));
@@ -98,6 +100,32 @@ void python_worker::tell_through(wire::flood_gate& gate, event x) {
   session_->host().tell(std::move(x));
 }
 
+// What is told once in a life does not get lost among what is told often.
+void python_worker::tell_emitted(event x) {
+  if (x.name == worker_gil_enabled)
+    session_->host().tell(std::move(x));
+  else
+    tell_through(emitted_gate_, std::move(x));
+}
+
+// At the end there is no next event that could say what was left out.
+void python_worker::tell_dropped() {
+  auto lines = line_gate_.take_dropped();
+  auto records = record_gate_.take_dropped();
+  auto emitted = emitted_gate_.take_dropped();
+  if (lines + records + emitted == 0)
+    return;
+  event x{.name = "charmer.worker.output_dropped", .level = severity::warning};
+  x.text = "its last words were too many: not told were "
+           + std::to_string(lines) + " lines on stderr, "
+           + std::to_string(records) + " log records and "
+           + std::to_string(emitted) + " events of its adapter";
+  x.set("lines", lines);
+  x.set("records", records);
+  x.set("emitted", emitted);
+  session_->host().tell(std::move(x));
+}
+
 // -- writing ------------------------------------------------------------------
 
 // Where the next bytes go: straight into the pipe's buffer as long as nothing
@@ -108,6 +136,15 @@ std::vector<char>& python_worker::out() {
   return outbox_.empty() && buffer.size() < wire::outbox::buffer_limit
              ? buffer
              : outbox_.tail();
+}
+
+// The bytes that follow the head of a frame. Large ones stay where they are.
+void python_worker::append_data(std::shared_ptr<const payload> x) {
+  std::string_view bytes = x->data;
+  if (bytes.size() < wire::outbox::large_body)
+    out().insert(out().end(), bytes.begin(), bytes.end());
+  else
+    outbox_.append_body(bytes, std::move(x));
 }
 
 void python_worker::send_frame(const wire::Frame& frame) {

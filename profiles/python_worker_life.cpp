@@ -231,6 +231,7 @@ void python_worker::conclude(wire::exit_status status) {
   what.stderr_tail = tail_->last();
   if (expelled_)
     what.traceback = dump_.text();
+  tell_dropped();
   auto error = make_error(code, what);
   session_->tell_died(error);
   if (expelled_)

@@ -11,12 +11,6 @@ namespace {
 constexpr std::size_t max_questions = 256;
 constexpr std::size_t max_waiting_questions = 10'000;
 
-wire::Frame reply_frame(std::uint64_t number) {
-  wire::Frame result;
-  result.mutable_host_reply()->set_id(number);
-  return result;
-}
-
 } // namespace
 
 // -- streams ------------------------------------------------------------------
@@ -78,28 +72,33 @@ void python_worker::ask(host_question x) {
 }
 
 void python_worker::answered(std::uint64_t number, payload value) {
-  auto frame = reply_frame(number);
-  wire::put(*frame.mutable_host_reply()->mutable_value(), std::move(value));
-  auto size = frame.ByteSizeLong();
+  auto size = wire::reply_size(number, value);
   auto limit = session_->settings().max_frame_bytes;
-  if (size <= limit)
-    reply_to(number, frame);
-  else
+  if (size > limit) {
     refused(number,
             make_error(pool_errc::frame_too_large,
                        "the answer needs a frame of " + std::to_string(size)
                            + " bytes; max_frame_bytes is "
                            + std::to_string(limit)));
+    return;
+  }
+  if (input_) {
+    wire::append_reply_head(out(), number, value);
+    append_data(std::make_shared<const payload>(std::move(value)));
+    flush_soon();
+  }
+  replied(number);
 }
 
 void python_worker::refused(std::uint64_t number, const caf::error& why) {
-  auto frame = reply_frame(number);
+  wire::Frame frame;
+  frame.mutable_host_reply()->set_id(number);
   *frame.mutable_host_reply()->mutable_exception() = exception_from(why);
-  reply_to(number, frame);
+  send_frame(frame);
+  replied(number);
 }
 
-void python_worker::reply_to(std::uint64_t number, wire::Frame& frame) {
-  send_frame(frame);
+void python_worker::replied(std::uint64_t number) {
   questions_.erase(number);
   if (waiting_questions_.empty() || questions_.size() >= max_questions)
     return;

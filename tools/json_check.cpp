@@ -1,5 +1,7 @@
 #include "charmer/tools/json_check.hpp"
 
+#include "charmer/profiles/long_integers.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -30,14 +32,21 @@ json_fault locate(std::string_view text, std::size_t byte, std::string what) {
   return result;
 }
 
-} // namespace
+// Integers have no end in JSON, nor in Python, but have one in the parser: for
+// it they are shortened to their first digit. Places stay what they were.
+std::string with_short_integers(std::string_view text) {
+  std::string result{text};
+  auto x = find_long_integer(text);
+  for (; x; x = find_long_integer(text, x->at + x->size)) {
+    auto begin = x->at + (text[x->at] == '-' ? 2 : 1);
+    std::fill(result.begin() + static_cast<std::ptrdiff_t>(begin),
+              result.begin() + static_cast<std::ptrdiff_t>(x->at + x->size),
+              ' ');
+  }
+  return result;
+}
 
-std::optional<json_fault> find_json_fault(std::string_view text) {
-  // The parser takes a NUL for the end of the text.
-  if (auto nul = text.find('\0'); nul != std::string_view::npos)
-    return locate(text, nul + 1, "a NUL byte is no JSON");
-  if (json::accept(text))
-    return std::nullopt;
+std::optional<json_fault> find_fault(std::string_view text) {
   // Only a text that is wrong pays for being parsed a second time.
   try {
     [[maybe_unused]] auto never = json::parse(text);
@@ -46,7 +55,18 @@ std::optional<json_fault> find_json_fault(std::string_view text) {
   } catch (const json::exception& e) {
     return json_fault{1, 1, without_prefix(e.what())};
   }
-  return json_fault{1, 1, "not accepted as JSON"};
+  return std::nullopt;
+}
+
+} // namespace
+
+std::optional<json_fault> find_json_fault(std::string_view text) {
+  // The parser takes a NUL for the end of the text.
+  if (auto nul = text.find('\0'); nul != std::string_view::npos)
+    return locate(text, nul + 1, "a NUL byte is no JSON");
+  if (json::accept(text))
+    return std::nullopt;
+  return find_fault(with_short_integers(text));
 }
 
 } // namespace charmer::tools

@@ -47,21 +47,48 @@ void append_length(std::vector<char>& out, std::uint64_t length) {
     out.push_back(static_cast<char>(length >> shift));
 }
 
-struct call_sizes {
+struct payload_sizes {
   std::uint64_t typed = 0; // TypedMessage
   std::uint64_t payload = 0;
-  std::uint64_t call = 0;
 };
 
-call_sizes measure(const call_parts& x) {
-  call_sizes n;
-  auto data = field_size(x.arguments.data.size());
-  if (x.arguments.is == payload::kind::message) {
-    n.typed = field_size(x.arguments.type.size()) + data;
+payload_sizes measure(const payload& x) {
+  payload_sizes n;
+  auto data = field_size(x.data.size());
+  if (x.is == payload::kind::message) {
+    n.typed = field_size(x.type.size()) + data;
     n.payload = field_size(n.typed);
   } else {
     n.payload = data;
   }
+  return n;
+}
+
+// All of it but the bytes of its data.
+void append_payload_head(std::vector<char>& out, int field, const payload& x) {
+  auto n = measure(x);
+  append_head(out, field, n.payload);
+  switch (x.is) {
+    case payload::kind::json:
+      append_head(out, Payload::kJsonFieldNumber, x.data.size());
+      break;
+    case payload::kind::message:
+      append_head(out, Payload::kMessageFieldNumber, n.typed);
+      append_bytes(out, TypedMessage::kTypeFieldNumber, x.type);
+      append_head(out, TypedMessage::kValueFieldNumber, x.data.size());
+      break;
+    case payload::kind::raw:
+      append_head(out, Payload::kRawFieldNumber, x.data.size());
+      break;
+  }
+}
+
+struct call_sizes : payload_sizes {
+  std::uint64_t call = 0;
+};
+
+call_sizes measure(const call_parts& x) {
+  call_sizes n{measure(x.arguments)};
   n.call = 1 + varint_size(x.id) + field_size(x.command.size())
            + field_size(n.payload);
   if (x.timeout_ns != 0)
@@ -73,6 +100,10 @@ call_sizes measure(const call_parts& x) {
   if (!x.session.empty())
     n.call += field_size(x.session.size());
   return n;
+}
+
+std::uint64_t measure_reply(std::uint64_t number, const payload& value) {
+  return 1 + varint_size(number) + field_size(measure(value).payload);
 }
 
 } // namespace
@@ -111,21 +142,21 @@ void append_call_head(std::vector<char>& out, const call_parts& x) {
   }
   if (!x.session.empty())
     append_bytes(out, Call::kSessionFieldNumber, x.session);
-  append_head(out, Call::kArgumentsFieldNumber, n.payload);
-  switch (x.arguments.is) {
-    case payload::kind::json:
-      append_head(out, Payload::kJsonFieldNumber, x.arguments.data.size());
-      break;
-    case payload::kind::message:
-      append_head(out, Payload::kMessageFieldNumber, n.typed);
-      append_bytes(out, TypedMessage::kTypeFieldNumber, x.arguments.type);
-      append_head(out, TypedMessage::kValueFieldNumber,
-                  x.arguments.data.size());
-      break;
-    case payload::kind::raw:
-      append_head(out, Payload::kRawFieldNumber, x.arguments.data.size());
-      break;
-  }
+  append_payload_head(out, Call::kArgumentsFieldNumber, x.arguments);
+}
+
+std::uint64_t reply_size(std::uint64_t number, const payload& value) {
+  return field_size(measure_reply(number, value));
+}
+
+void append_reply_head(std::vector<char>& out, std::uint64_t number,
+                       const payload& value) {
+  auto n = measure_reply(number, value);
+  append_length(out, field_size(n));
+  append_head(out, Frame::kHostReplyFieldNumber, n);
+  out.push_back(varint_tag(HostReply::kIdFieldNumber));
+  append_varint(out, number);
+  append_payload_head(out, HostReply::kValueFieldNumber, value);
 }
 
 payload take(Payload& x) {
@@ -138,21 +169,6 @@ payload take(Payload& x) {
       return payload::raw(std::move(*x.mutable_raw()));
     default:
       return payload::json(std::move(*x.mutable_json()));
-  }
-}
-
-void put(Payload& to, payload x) {
-  switch (x.is) {
-    case payload::kind::message:
-      *to.mutable_message()->mutable_type() = std::move(x.type);
-      *to.mutable_message()->mutable_value() = std::move(x.data);
-      break;
-    case payload::kind::raw:
-      *to.mutable_raw() = std::move(x.data);
-      break;
-    case payload::kind::json:
-      *to.mutable_json() = std::move(x.data);
-      break;
   }
 }
 

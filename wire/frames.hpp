@@ -1,9 +1,10 @@
 // private: Frames as bytes, the host's side.
 //
 // Frames are appended to a buffer, length first, so that many of them leave in
-// one write. The frame of a call is laid out by hand: all but the bytes of its
-// arguments, which come last, so that large arguments need not be copied into
-// the buffer at all (Protobuf leaves the order of fields free).
+// one write. The frames of a call and of an answer to a worker's question are
+// laid out by hand: all but the bytes of their payload, which come last, so
+// that what is large need not be copied into the buffer at all (Protobuf leaves
+// the order of fields free).
 //
 // Threading: functions of their arguments.
 #pragma once
@@ -43,10 +44,12 @@ std::uint64_t call_size(const call_parts& x);
 /// bytes must follow. REQUIRES: call_size(x) fits in 32 bits.
 void append_call_head(std::vector<char>& out, const call_parts& x);
 
+/// The same of the answer to a worker's question.
+std::uint64_t reply_size(std::uint64_t number, const payload& value);
+void append_reply_head(std::vector<char>& out, std::uint64_t number,
+                       const payload& value);
+
 /// Takes a payload out of a message.
 payload take(Payload& x);
-
-/// Puts one into a message.
-void put(Payload& to, payload x);
 
 } // namespace charmer::wire

@@ -66,6 +66,9 @@ class Executor:
             text = "cancelled before it began"
             return failure(id, Kind.CANCELLED, text, self.limit)
         conversation = self.conversation
+        session = call.session
+        if session:
+            conversation.sessions.enter(session)
         set_running(Running(call, received, conversation))
         started = clock()
         try:
@@ -83,6 +86,8 @@ class Executor:
         if conversation.forked:
             leave_fork(None)
         slot.finish()
+        if session:
+            conversation.sessions.leave(session)
         if self.ended - started > LINGER:
             command.unhurried = UNHURRIED
         elif command.unhurried:

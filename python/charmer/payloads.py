@@ -3,7 +3,9 @@
 JSON numbers keep their kind: 1 is an int, 1.0 a float, true a bool. What is no
 JSON is refused with its place, never silently replaced: NaN and infinities,
 keys that are no str, lone surrogates. (One liberty is taken, as everywhere:
-a tuple becomes an array.)
+a tuple becomes an array.) An int may have as many digits as Python converts:
+4300 by default since 3.11, any number after `sys.set_int_max_str_digits(0)` in the
+adapter's module; one that has more is refused with its place, too.
 
 Threading: `Encoder` belongs to one thread, the rest to any.
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import json
 import json.encoder
+import sys
 from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple, Type
 
 from google.protobuf import descriptor_pool, message_factory, symbol_database
@@ -74,7 +77,7 @@ def decode(payload: wire.Payload) -> Arguments:
         try:
             value = parse_json(data)
         except (ValueError, RecursionError) as error:
-            raise BadArguments(f"the arguments are no JSON: {error}") from None
+            raise bad_arguments(data, "arguments", error) from None
         kind = type(value)
         if kind is dict:
             return (), value
@@ -95,10 +98,65 @@ def decode_value(payload: wire.Payload) -> Any:
         try:
             return parse_json(payload.json)
         except (ValueError, RecursionError) as error:
-            raise BadArguments(f"the value is no JSON: {error}") from None
+            raise bad_arguments(payload.json, "value", error) from None
     if which == "raw":
         return payload.raw
     return decode_message(payload.message) if which == "message" else None
+
+
+def bad_arguments(data: bytes, what: str, error: Exception) -> BadArguments:
+    """Why they cannot be read."""
+    try:
+        find_long(marking_decoder.decode(str(data, "utf-8")), what)
+    except Misplaced as found:
+        return BadArguments(str(found))
+    except (ValueError, RecursionError):
+        pass  # they are no JSON at all
+    verb = "is" if what == "value" else "are"
+    return BadArguments(f"the {what} {verb} no JSON: {error}")
+
+
+class TooLong:
+    """Stands for an int that Python does not convert."""
+
+    def __init__(self, text: str) -> None:
+        self.digits = len(text.lstrip("-"))
+
+
+def int_or_mark(text: str) -> Any:
+    try:
+        return int(text)
+    except ValueError:
+        return TooLong(text)
+
+
+marking_decoder = json.JSONDecoder(
+    parse_int=int_or_mark, parse_constant=refuse_constant
+)
+
+
+def find_long(value: Any, place: str) -> None:
+    """Raises Misplaced at the first int that is too long."""
+    if isinstance(value, TooLong):
+        raise Misplaced(
+            f"{place} is an int of {value.digits} digits, {too_long('send')}"
+        )
+    if isinstance(value, dict):
+        for key, part in value.items():
+            find_long(part, f"{place}[{short(key)}]")
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            find_long(part, f"{place}[{index}]")
+
+
+def too_long(verb: str) -> str:
+    """What to do about such an int."""
+    limit = getattr(sys, "get_int_max_str_digits", lambda: 0)()
+    return (
+        f"above the {limit} that this Python converts: {verb} it as hex(…) in a "
+        "str, or as bytes, or raise the limit in the adapter's module with "
+        "sys.set_int_max_str_digits(0)"
+    )
 
 
 classes: Dict[str, Type[Message]] = {}
@@ -251,9 +309,18 @@ def culprit(value: Any, error: Exception) -> str:
 
 def find_culprit(value: Any, place: str, above: List[int]) -> None:
     """Raises Misplaced at the first part that is no JSON."""
-    if value is None or isinstance(value, (bool, int)):
+    if value is None:
         return
-    if isinstance(value, float):
+    if isinstance(value, int):
+        try:
+            int.__repr__(value)
+        except ValueError:
+            digits = int(value.bit_length() * 0.30103) + 1
+            raise Misplaced(
+                f"{place} is an int of about {digits} digits, "
+                + too_long("return")
+            ) from None
+    elif isinstance(value, float):
         if value != value or value in (float("inf"), float("-inf")):
             raise Misplaced(
                 f"{place} is {value!r}, which is no JSON: return None in its "

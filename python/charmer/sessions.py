@@ -14,8 +14,9 @@ Another worker, or this one after a restart, begins with an empty one.
         said.append(text)
         return self.answer(said)
 
-A session is forgotten `sessions.ttl` seconds after its last use, and earlier
-if there are more than `sessions.max` (see `charmer.options`).
+A session is forgotten `session_ttl` after the end of its last call, whether
+that asked for it or not, and earlier if there are more than `max_sessions`
+(settings of the pool); never while a call of it runs.
 
 Threading: any thread. In the thread profile two calls of one session may run
 at once; they get the same object.
@@ -26,6 +27,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from itertools import islice
 from typing import Any, Callable, Dict, Optional
 
 from charmer import context
@@ -54,18 +56,37 @@ class Sessions:
         self.clock = clock
         self.lock = threading.Lock()
         self.known: OrderedDict[str, Session] = OrderedDict()
+        self.running: Dict[str, int] = {}  # calls, by the name of their session
+
+    def enter(self, name: str) -> None:
+        """A call of this session begins. Forgets what is due, this one too."""
+        now = self.clock()
+        with self.lock:
+            self.forget(now)
+            self.running[name] = self.running.get(name, 0) + 1
+
+    def leave(self, name: str) -> None:
+        """It is over: the session's time begins now."""
+        now = self.clock()
+        with self.lock:
+            self.running[name] -= 1
+            if not self.running[name]:
+                del self.running[name]
+            session = self.known.get(name)
+            if session is not None:
+                session.used = now
+                self.known.move_to_end(name)
 
     def use(self, name: str) -> Session:
         """The session of this name, new if it is not known or was forgotten.
-        Forgets what is due."""
+        Forgets what is due, but no session of a call that runs."""
         now = self.clock()
         with self.lock:
             self.forget(now)
             session = self.known.get(name)
             if session is None:
                 session = self.known[name] = Session(name, now)
-                if len(self.known) > self.most:
-                    self.known.popitem(last=False)
+                self.make_room()
             else:
                 session.used = now
                 self.known.move_to_end(name)
@@ -73,11 +94,24 @@ class Sessions:
 
     def forget(self, now: float) -> None:
         """Drops those whose time is over. REQUIRES: the lock."""
-        while self.known:
+        for _ in range(len(self.known)):
             oldest = next(iter(self.known.values()))
             if now - oldest.used < self.ttl:
                 return
-            self.known.popitem(last=False)
+            if oldest.name in self.running:
+                oldest.used = now
+                self.known.move_to_end(oldest.name)
+            else:
+                self.known.popitem(last=False)
+
+    def make_room(self) -> None:
+        """Drops those that have not been used for longest, if there are too
+        many. REQUIRES: the lock."""
+        excess = len(self.known) - self.most
+        if excess > 0:
+            idle = (name for name in self.known if name not in self.running)
+            for name in list(islice(idle, excess)):
+                del self.known[name]
 
 
 def session() -> Optional[Session]:

@@ -10,7 +10,10 @@ a value that is none is sent as its `repr`, because an event must not fail a
 call. An event carries the correlation id of the call in which it was emitted.
 
 What is sent is decided here, before it costs anything: a sampling ratio, and
-patterns to allow and to deny (see `charmer.options`).
+patterns to allow and to deny (the pool's setting `telemetry`). Of one worker the
+host takes 1000 events a second; what it leaves out it counts, and tells in the
+next one's `dropped_before`. Names that begin with `charmer.` are the host's own:
+such an event is told as `adapter.charmer.…`.
 
 Threading: any thread. Outside a worker nothing happens.
 """
@@ -27,6 +30,7 @@ from charmer import context
 from charmer.options import Options
 from charmer.texts import type_name
 
+RESERVED = "charmer."
 MAX_NAMES = 1000  # whose verdict is remembered
 
 Values = Mapping[str, Any]
@@ -71,6 +75,8 @@ def emit(
     """Sends an event to the application, if it passes the filter."""
     worker = context.worker
     if worker is not None and worker.filter.passes(name):
+        if name.startswith(RESERVED):
+            name = "adapter." + name
         send(name, measurements, metadata)
 
 

@@ -110,9 +110,13 @@ TEST_CASE("a worker is due by age, requests or memory, and not before") {
   CHECK(!due(x, {.uptime = 89s}, 1));
   CHECK(due(x, {.requests = 1000}, 0) == recycle_reason::max_requests);
   CHECK(due(x, {.memory = 2 << 20}, 0) == recycle_reason::memory);
-  CHECK(surge_of(x) == 2);
-  x.size = 1;
-  CHECK(surge_of(x) == 1);
+  CHECK(!due(x, {.memory = 900 << 10}, 0));
+  CHECK(due(x, {.memory = 950 << 10}, 1) == recycle_reason::memory);
+  CHECK(surge_of(x, 8) == 2);
+  CHECK(surge_of(x, 1) == 1);
+  CHECK(surge_of(x, 100) == 25); // as many as there are, not as there were
+  x.max_surge = 3;
+  CHECK(surge_of(x, 100) == 3);
 }
 
 TEST_CASE("a worker that has served enough is replaced, and no call fails") {

@@ -143,13 +143,29 @@ TEST_CASE("a session more than there may be is refused, and the text says so") {
 }
 
 TEST_CASE("the worker forgets a session when the pool does") {
-  auto x = inn();
+  auto x = inn(affinity::prefer, 1); // she comes to the same one again
   x.session_ttl = 50ms;
   with_guests f{x};
-  f.remembered("ann", 1);
+  auto home = f.remembered("ann", 1)["pid"];
   auto forgotten = f.eventually([](auto& x) { return x.sessions == 0; });
   CHECK(forgotten);
-  CHECK(f.remembered("ann", 2)["said"] == nlohmann::json{2});
+  auto again = f.remembered("ann", 2);
+  CHECK(again["pid"] == home);
+  CHECK(again["said"] == nlohmann::json{2});
+}
+
+TEST_CASE("the worker remembers a session as long as the pool sends it there") {
+  auto x = inn(affinity::prefer, 1);
+  x.session_ttl = 400ms;
+  with_guests f{x};
+  f.remembered("ann", 1);
+  // Calls that do not ask for the session are uses of it, too.
+  auto begin = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() < begin + 600ms)
+    CHECK(!f.call("rest", {0.05}, {.session = "ann"}).why);
+  // So is one that takes longer than a session lasts.
+  CHECK(!f.call("rest", {0.5}, {.session = "ann"}).why);
+  CHECK(f.remembered("ann", 2)["said"] == nlohmann::json{1, 2});
 }
 
 TEST_CASE("a handle can say which session its calls belong to") {

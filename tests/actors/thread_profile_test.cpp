@@ -1,5 +1,6 @@
 // The thread profile: several requests of one Python process at once.
 #include "concurrent_calls.hpp"
+#include "scratch_file.hpp"
 
 #include <set>
 

@@ -17,6 +17,15 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+// Memory of this process in bytes.
+std::size_t resident() {
+  std::ifstream file{"/proc/self/statm"};
+  std::size_t total = 0;
+  std::size_t pages = 0;
+  file >> total >> pages;
+  return pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
 } // namespace
 
 TEST_SUITE_BEGIN("python worker");
@@ -93,6 +102,32 @@ TEST_CASE_FIXTURE(worker_fixture, "what does not fit is that call's error") {
   stop(worker);
 }
 
+TEST_CASE_FIXTURE(worker_fixture, "a frame of exactly the limit is taken in "
+                                  "both directions, one byte more is not") {
+  settings.max_frame_bytes = 100'000;
+  auto worker = start_ready();
+  // Grows by one byte a time until it is refused: with the very next size.
+  auto first_refused = [&](const char* command, auto arguments) {
+    for (std::size_t n = 99'900; n <= 100'000; ++n) {
+      auto out = call(worker, command, arguments(n));
+      if (out.error) {
+        CHECK(out.error == pool_errc::frame_too_large);
+        return failure_of(out.error).text;
+      }
+    }
+    return std::string{"none"};
+  };
+  auto there = first_refused("length", [](std::size_t n) {
+    return R"([")" + std::string(n, 'x') + R"("])";
+  });
+  CHECK(contains(there, " 100001 bytes"));
+  auto back = first_refused(
+      "many", [](std::size_t n) { return '[' + std::to_string(n) + ']'; });
+  CHECK(contains(back, " 100001 bytes"));
+  CHECK_EQ(call(worker, "add", "[1, 2]").json, "3");
+  stop(worker);
+}
+
 TEST_CASE_FIXTURE(worker_fixture, "a cancelled call never begins, or is told") {
   auto worker = start_ready();
   auto& self = caller;
@@ -110,9 +145,12 @@ TEST_CASE_FIXTURE(worker_fixture, "a cancelled call never begins, or is told") {
   std::move(running).receive(
       [](const reply& x) { CHECK_EQ(x.text(), R"("gave up")"); },
       [](caf::error& x) { CHECK_EQ(describe(x), ""); });
-  std::move(lying).receive(
-      [](const reply&) { CHECK_MESSAGE(false, "it ran"); },
-      [](caf::error& x) { CHECK(x == pool_errc::cancelled); });
+  std::move(lying).receive([](const reply&) { CHECK_MESSAGE(false, "it ran"); },
+                           [](caf::error& x) {
+                             CHECK(x == pool_errc::cancelled);
+                             CHECK_FALSE(
+                                 failure_of(x).begun); // it can be sent again
+                           });
   CHECK_FALSE(evidence->begun(lease_of(lying)));
   stop(worker);
 }
@@ -180,6 +218,69 @@ TEST_CASE_FIXTURE(worker_fixture, "a flood on stderr is limited and counted") {
     });
   }));
   stop(worker);
+}
+
+TEST_CASE_FIXTURE(worker_fixture, "a gigabyte on stderr costs no memory, and "
+                                  "nobody else notices") {
+  auto noisy = start_ready();
+  auto other = start_ready();
+  auto before = resident();
+  constexpr auto mega = std::size_t{1} << 20;
+  struct kind {
+    const char* what;
+    const char* piece; // as JSON
+    std::size_t bytes;
+  };
+  for (auto& x :
+       {kind{"without newlines", R"("x")", 1024 * mega},
+        kind{"binary", R"("\u0000\u00ff\n\u00fe")", 64 * mega},
+        kind{"lines", R"("a line as it is often written\n")", 128 * mega}}) {
+    CAPTURE(x.what);
+    std::string arguments =
+        '[' + std::to_string(x.bytes) + ", " + x.piece + ']';
+    auto flood = caller->request(
+        noisy.handle, 60s, invocation{"spill", payload::json(arguments), {}});
+    std::size_t most = 0;
+    for (int i = 0; i < 50; ++i) {
+      CHECK_EQ(call(other, "add", "[1, 2]").json, "3");
+      most = std::max(most, resident());
+    }
+    std::move(flood).receive(
+        [&](const reply& y) { CHECK_GE(std::stoull(y.text()), x.bytes); },
+        [](caf::error& e) { CHECK_EQ(describe(e), ""); });
+    most = std::max(most, resident());
+    CHECK_LT(most, before + 64 * mega);
+  }
+  CHECK_LT(noisy.host->events().size(), 60 * 100);
+  stop(noisy);
+  stop(other);
+}
+
+TEST_CASE_FIXTURE(worker_fixture, "what was left out of a worker's last words "
+                                  "is counted") {
+  auto worker = start_ready();
+  begin(worker, "flood_and_die", "[5000]");
+  auto death = worker.host->await_death();
+  REQUIRE(death);
+  std::uint64_t told[3] = {0, 0, 0};
+  std::uint64_t dropped[3] = {0, 0, 0};
+  const char* names[] = {"charmer.worker.stderr", "charmer.worker.log",
+                         "last.event"};
+  const char* keys[] = {"lines", "records", "emitted"};
+  for (auto& x : worker.host->events())
+    for (int i = 0; i < 3; ++i) {
+      told[i] += x.name == names[i];
+      if (x.name == names[i] && x.details.count("dropped_before") > 0)
+        dropped[i] += std::stoull(x.details.at("dropped_before"));
+      if (x.name == "charmer.worker.output_dropped")
+        dropped[i] += std::stoull(x.details.at(keys[i]));
+    }
+  for (int i = 0; i < 3; ++i) {
+    CAPTURE(names[i]);
+    CHECK_GT(told[i], 0);
+    CHECK_GT(dropped[i], 0);
+    CHECK_EQ(told[i] + dropped[i], 5000); // nothing is lost in silence
+  }
 }
 
 // -- death --------------------------------------------------------------------

@@ -63,6 +63,24 @@ def flood(lines):
     return lines
 
 
+def spill(bytes, piece):
+    """So much on stderr, in pieces like this one."""
+    piece = piece.encode("latin-1")
+    block = piece * ((1 << 20) // len(piece))
+    written = 0
+    while written < bytes:
+        written += os.write(2, block)
+    return written
+
+
+def flood_and_die(lines):
+    for i in range(lines):
+        print("last word", i, file=sys.stderr)
+        logging.getLogger("tests").warning("last record %d", i)
+        charmer.telemetry.emit("last.event")
+    os._exit(4)
+
+
 def start_grandchild():
     """A process of the same group that holds whatever it inherits."""
     child = os.fork()
@@ -70,6 +88,10 @@ def start_grandchild():
         time.sleep(600)
         os._exit(0)
     return child
+
+
+def length(text):
+    return len(text)
 
 
 def many(n):

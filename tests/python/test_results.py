@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
 from conftest import wire
@@ -76,10 +77,50 @@ def test_an_exit_while_the_result_is_encoded_is_that_calls_failure(start):
     assert host.value("get", "int") == 1
 
 
-def test_a_number_of_too_many_digits_is_an_answer_of_some_kind(start):
+@pytest.mark.parametrize("digits", [20, 308, 309, 400, 4300])
+def test_an_int_keeps_all_its_digits_in_both_directions(start, digits):
     host = start("results")
-    host.call("get", "digits")  # Python 3.11 has a limit, 3.9 has none
+    text = b"-" + b"7" * digits
+    arguments = wire.Payload(json=b'{"x": [' + text + b"]}")
+    assert host.call("same", payload=arguments).value.json == b"[" + text + b"]"
+
+
+def has_limit(python):
+    code = "import sys; sys.exit(not hasattr(sys, 'get_int_max_str_digits'))"
+    return subprocess.run([python, "-c", code]).returncode == 0
+
+
+def test_an_int_of_too_many_digits_is_refused_with_its_place(start, python):
+    host = start("results")
+    places = {"digits": "result", "digits inside": 'result["a"][1]'}
+    for name, place in places.items():
+        answer = host.call("get", name)
+        if not has_limit(python):  # there is nothing that could be lost
+            assert len(answer.value.json) > 5000
+            continue
+        assert answer.kind == Failure.BAD_RESULT
+        assert f"{place} is an int of about 5001" in answer.exception.text
+        assert "sys.set_int_max_str_digits" in answer.exception.text
+    arguments = wire.Payload(json=b'{"x": [1, {"y": ' + b"7" * 5000 + b"}]}")
+    answer = host.call("same", payload=arguments)
+    if has_limit(python):
+        assert answer.kind == Failure.BAD_ARGUMENTS
+        text = answer.exception.text
+        assert 'arguments["x"][1]["y"] is an int of 5000 digits' in text
+        assert "sys.set_int_max_str_digits" in text
     assert host.value("get", "int") == 1
+
+
+def test_an_adapter_may_lift_the_limit(start, tmp_path):
+    (tmp_path / "lifted.py").write_text(
+        "import sys\n"
+        "if hasattr(sys, 'set_int_max_str_digits'):\n"
+        "    sys.set_int_max_str_digits(0)\n"
+        "def same(x): return x\n"
+    )
+    host = start("lifted", python_path=[str(tmp_path)])
+    text = b"7" * 10_000
+    assert host.call("same", payload=wire.Payload(json=text)).value.json == text
 
 
 def test_a_coroutine_that_a_plain_function_returns_is_refused(start):

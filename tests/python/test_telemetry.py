@@ -32,6 +32,11 @@ def emit(host, *arguments, command="emits", **fields):
 
 
 
+def test_names_of_the_hosts_own_are_not_to_be_had(host):
+    (event,) = emit(host, "charmer.worker.gil_enabled", {}, {})
+    assert event.name == "adapter.charmer.worker.gil_enabled"
+
+
 def test_an_event_has_measurements_metadata_and_correlation(host):
     (event,) = emit(
         host, "model.loaded", {"seconds": 1.5}, {"name": "ä"}, correlation="c7"

@@ -10,6 +10,19 @@ TEST_SUITE("json check") {
       CHECK(!find_json_fault(text));
   }
 
+  TEST_CASE("an integer may have any number of digits") {
+    for (std::size_t digits : {1, 20, 308, 309, 400, 100'000}) {
+      CHECK(!find_json_fault(std::string(digits, '7')));
+      CHECK(!find_json_fault("[-" + std::string(digits, '7') + ", 1]"));
+      auto fault = find_json_fault('[' + std::string(digits, '7') + ", x]");
+      REQUIRE(fault);
+      CHECK(fault->column == digits + 4);
+    }
+    CHECK(find_json_fault("0" + std::string(400, '7')));
+    CHECK(find_json_fault("--" + std::string(400, '7')));
+    CHECK(find_json_fault("1-" + std::string(400, '7')));
+  }
+
   TEST_CASE("what is no JSON is told with its place") {
     auto fault = find_json_fault(R"({"a": 1,})");
     REQUIRE(fault);

@@ -1,6 +1,7 @@
 """Workers of the thread profile."""
 
 import os
+import sys
 import threading
 import time
 
@@ -36,6 +37,17 @@ class Crew(charmer.ThreadSafeAdapter):
         with self.lock:
             return "after you"
 
+    @charmer.command(idempotent=True)
+    def patient(self, path):
+        """Until there is something in that file."""
+        while not os.path.getsize(path):
+            time.sleep(0.001)
+        return os.getpid()
+
+    @charmer.command
+    def pid(self):
+        return os.getpid()
+
     @charmer.command
     def fail(self, text):
         raise ValueError(text)
@@ -49,6 +61,17 @@ class Crew(charmer.ThreadSafeAdapter):
         while not charmer.cancelled():
             time.sleep(0.001)
         return "gave up"
+
+
+class FreeCrew(Crew):
+    """In an interpreter that says of itself that it runs without the GIL."""
+
+    def __init__(self):
+        sys._is_gil_enabled = lambda: False
+
+    @charmer.command
+    def turn_gil_on(self):
+        sys._is_gil_enabled = lambda: True
 
 
 class Careless(charmer.Adapter):

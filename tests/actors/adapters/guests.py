@@ -24,5 +24,9 @@ class Inn(charmer.ThreadSafeAdapter):
         return os.getpid()
 
     @charmer.command
+    def rest(self, seconds):
+        time.sleep(seconds)
+
+    @charmer.command
     def die(self):
         os._exit(1)

@@ -68,6 +68,10 @@ class Shop(charmer.Adapter):
         return len(x)
 
     @charmer.command
+    def grow(self, bytes):
+        self.kept = b"x" * bytes
+
+    @charmer.command
     def wait_for_cancel(self):
         while not charmer.cancelled():
             time.sleep(0.001)

@@ -66,6 +66,7 @@ EVERY = {
     "deep": deep,
     "generator": lambda: (x for x in []),
     "digits": lambda: 10**5000,
+    "digits inside": lambda: {"a": [1, 10**5000]},
     "sly": lambda: [Sly(a=object())],
     "bytearray": lambda: bytearray(b"abc"),
     "view": lambda: memoryview(b"abcdef")[::2],
@@ -82,6 +83,10 @@ class Exits(dict):
 
 def get(name: str) -> object:
     return EVERY[name]()
+
+
+def same(x: object) -> object:
+    return x
 
 
 def text(size: int) -> str:
