@@ -69,8 +69,10 @@ void pool_core<T>::lease(std::uint32_t id, std::uint32_t at, time_point now,
     w.front_since = now;
   w.leases.push_back(requests_.records(), id);
   workers_.relist(at);
-  if (limits_.managed)
+  if (limits_.managed) {
     note_worker(at);
+    out.wake = out.wake || w.occupied < w.capacity; // it has threads to spare
+  }
   if (w.seat != no_index) {
     weigh(w.seat);
     if (r.session != no_index && !has_home(r.session))
