@@ -24,6 +24,7 @@ constexpr int could_not_measure = 2;
 struct command {
   std::vector<std::string> rows;
   std::string json;
+  bool quick = false;
   bench::conditions conditions;
 };
 
@@ -36,7 +37,7 @@ std::string list_of_rows() {
            "does not,\n2 if something could not be measured.";
 }
 
-void describe(CLI::App& app, command& said, bool& quick) {
+void describe(CLI::App& app, command& said) {
   std::vector<std::string> names;
   for (auto& x : bench::rows())
     names.push_back(x.name.text);
@@ -48,8 +49,9 @@ void describe(CLI::App& app, command& said, bool& quick) {
                  "how often each contestant is measured, in turn")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  app.add_flag("--quick", quick,
-               "one fifth of the time: to see that it runs, not to judge");
+  app.add_flag("--quick", said.quick,
+               "one fifth of the time: to see that it runs. What is late is "
+               "told and not judged; what is lost is");
   app.add_flag("--free-cores", said.conditions.free_cores,
                "row 1: let the kernel choose the cores. By default the callers "
                "are on one core and the workers on another, as the bare pipe "
@@ -93,8 +95,10 @@ int run(command said) {
   bench::print_table(std::cout, results);
   if (!said.json.empty())
     write(said.json, bench::to_json(results) + '\n');
-  return std::all_of(results.begin(), results.end(),
-                     [](auto& x) { return x.holds(); })
+  auto is_good = [&](const bench::result& x) {
+    return x.holds() || (said.quick && !x.of.must->counts);
+  };
+  return std::all_of(results.begin(), results.end(), is_good)
              ? all_hold
              : some_do_not_hold;
 }
@@ -103,16 +107,15 @@ int run(command said) {
 
 int main(int argc, char** argv) try {
   command said;
-  bool quick = false;
   CLI::App app{"Measures charmer, each row beside its baseline in the same "
                "run."};
-  describe(app, said, quick);
+  describe(app, said);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? all_hold : could_not_measure;
   }
-  if (quick)
+  if (said.quick)
     said.conditions.time /= 5;
   return run(std::move(said));
 } catch (const std::exception& e) {

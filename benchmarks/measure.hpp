@@ -56,6 +56,7 @@ struct limit {
 
   kind is;
   double bound;
+  bool counts = false; ///< things and no time: whoever is in a hurry judges it
 
   bool holds(double ratio) const;
 };
@@ -71,6 +72,11 @@ constexpr limit at_least(double x) {
 }
 constexpr limit above(double x) {
   return {limit::kind::above, x};
+}
+
+/// For what must not happen at all, however slow the machine is.
+constexpr limit none() {
+  return {limit::kind::at_most, 0, true};
 }
 
 /// "≤ 1.6"

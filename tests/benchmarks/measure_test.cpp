@@ -54,6 +54,13 @@ TEST_CASE("a ratio is made within its round, and the median of ratios counts") {
   CHECK_FALSE(x.reaches_aim());
 }
 
+TEST_CASE("what must not happen at all is no matter of time") {
+  CHECK(none().holds(0));
+  CHECK_FALSE(none().holds(1));
+  CHECK(none().counts);
+  CHECK_FALSE(at_most(0).counts);
+}
+
 TEST_CASE("limits differ in whether the bound itself is good enough") {
   CHECK(at_most(1.6).holds(1.6));
   CHECK_FALSE(at_most(1.6).holds(1.7));

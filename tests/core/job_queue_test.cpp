@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <future>
 #include <thread>
@@ -31,11 +32,17 @@ public:
       });
   }
 
-  ~crew() {
+  ~crew() { finish(); }
+
+  /// What the jobs of a test use is still there: none runs any more.
+  void finish() {
+    if (threads_.empty())
+      return;
     for (auto& end : ends_)
       jobs.put(&end);
     for (auto& thread : threads_)
       thread.join();
+    threads_.clear();
   }
 
   charmer::job_queue<job> jobs;
@@ -65,6 +72,7 @@ TEST_CASE("what a job alone makes ready runs next on the same thread") {
   auto result = same.get_future();
   REQUIRE(result.wait_for(limit) == std::future_status::ready);
   CHECK(result.get());
+  threads.finish();
 }
 
 TEST_CASE("what else it makes ready runs on other threads meanwhile") {
@@ -83,6 +91,7 @@ TEST_CASE("what else it makes ready runs on other threads meanwhile") {
   threads.jobs.put(&first);
   REQUIRE(in_time(ended));
   CHECK(meanwhile);
+  threads.finish();
 }
 
 TEST_CASE("a job does not stay behind one that takes long") {
@@ -99,6 +108,7 @@ TEST_CASE("a job does not stay behind one that takes long") {
   threads.jobs.put(&first);
   REQUIRE(in_time(ended));
   CHECK(meanwhile);
+  threads.finish();
 }
 
 TEST_CASE("jobs that block for good leave the others the reserve") {
@@ -113,25 +123,31 @@ TEST_CASE("jobs that block for good leave the others the reserve") {
   threads.jobs.put(&last);
   CHECK(in_time(ran));
   release.set_value();
+  threads.finish();
 }
 
 TEST_CASE("who comes back from blocking is one of the reserve again") {
   crew threads{3, 1};
-  for (int round = 0; round < 20; ++round) {
+  struct round {
     std::promise<void> release;
-    auto released = release.get_future().share();
     std::promise<void> ran;
-    job blocking{[&] { released.wait(); }};
-    job other{[&] { ran.set_value(); }};
-    threads.jobs.put(&blocking);
-    threads.jobs.put(&other);
-    REQUIRE(in_time(ran));
-    release.set_value();
     std::promise<void> after;
-    job last{[&] { after.set_value(); }};
-    threads.jobs.put(&last);
-    REQUIRE(in_time(after));
+    job blocking{
+        [released = release.get_future().share()] { released.wait(); }};
+    job other{[this] { ran.set_value(); }};
+    job last{[this] { after.set_value(); }};
+  };
+  std::deque<round> rounds;
+  for (int i = 0; i < 20; ++i) {
+    auto& x = rounds.emplace_back();
+    threads.jobs.put(&x.blocking);
+    threads.jobs.put(&x.other);
+    REQUIRE(in_time(x.ran));
+    x.release.set_value();
+    threads.jobs.put(&x.last);
+    REQUIRE(in_time(x.after));
   }
+  threads.finish();
 }
 
 TEST_CASE("two jobs that always call each other keep nobody waiting") {
@@ -154,6 +170,7 @@ TEST_CASE("two jobs that always call each other keep nobody waiting") {
   CHECK(in_time(ran));
   going_on = false;
   CHECK(in_time(ended));
+  threads.finish();
 }
 
 TEST_CASE("every job runs exactly once, whoever puts it where") {
@@ -180,6 +197,7 @@ TEST_CASE("every job runs exactly once, whoever puts it where") {
     for (auto& x : jobs)
       threads.jobs.put(&x);
     REQUIRE(in_time(all));
+    threads.finish();
     for (auto n : runs)
       CHECK(n == steps);
   }
