@@ -59,9 +59,10 @@ private:
 
 namespace detail {
 
-/// Of the function of the application that runs in this thread: the calls
-/// within which it was called.
-const std::vector<call_id>& enclosing_calls();
+/// What a function of the application calls, that runs in this thread on behalf
+/// of a command: is within the calls that led to it, and has their correlation,
+/// unless it says something else.
+void inherit(call_options& options);
 
 /// A local door owes an outcome in bounded time; towards another node, which
 /// may fall silent, there is a limit of our own.
@@ -77,8 +78,7 @@ auto call(Self* self, const pool_handle& pool, std::string command,
           arguments args = {}, call_options options = {}) {
   options.id = call_id::next();
   options.window = 0;
-  if (options.chain.empty())
-    options.chain = detail::enclosing_calls();
+  detail::inherit(options);
   auto id = options.id;
   auto limit = detail::response_limit(self->system(), pool, options);
   auto response =

@@ -147,7 +147,7 @@ void door::take_answer(caf::mailbox_element_ptr what,
       what->mid = who->id.response_id();
       who->caller->get()->enqueue(std::move(what), context);
     } else if (who && is_error) {
-      ctx_->tell_failed(content.get_as<caf::error>(0));
+      ctx_->tell_failed(*who, content.get_as<caf::error>(0));
     }
   }
   ctx_->carry_out(out, context, nullptr);
@@ -171,6 +171,7 @@ void door::take_request(caf::mailbox_element& what,
   if (whole.match_elements<call_options, caf::message>()) {
     auto& options = whole.get_as<call_options>(0);
     content = unwrap(whole.get_as<caf::message>(1), options);
+    x.what.correlation = options.correlation;
     fill(x, content, *ctx_->settings, now);
     apply(options, *ctx_->settings, now, x);
   } else {
@@ -180,7 +181,9 @@ void door::take_request(caf::mailbox_element& what,
   // Nobody is monitored for the sake of a message that wants no answer.
   if (what.sender && what.mid.is_request())
     x.caller = what.sender->get();
-  x.what = {what.sender, what.mid, std::move(content)};
+  x.what.caller = what.sender;
+  x.what.id = what.mid;
+  x.what.content = std::move(content);
   pool_context::effects out;
   ctx_->core.submit(std::move(x), now, out);
   ctx_->carry_out(out, context, what.sender);
@@ -257,7 +260,7 @@ void door::take_cast(caf::mailbox_element& what, caf::execution_unit* context) {
   core_type::submission x;
   fill(x, inner, *ctx_->settings, now);
   apply(options, *ctx_->settings, now, x);
-  x.what = {nullptr, caf::message_id{}, inner};
+  x.what = {nullptr, caf::message_id{}, inner, options.correlation};
   pool_context::effects out;
   auto refused = ctx_->core.submit(std::move(x), now, out) != pool_errc::none;
   auto outcome =

@@ -127,7 +127,7 @@ std::vector<event_kind> make_table() {
        warning,
        "a request runs longer than overrun_warning",
        {"runtime_seconds"},
-       with(of_worker, {"alert", "request", "task"})},
+       with(of_worker, {"alert", "request", "task", "correlation"})},
       {"charmer.worker.log",
        debug,
        "a record of Python's logging",
@@ -187,12 +187,12 @@ std::vector<event_kind> make_table() {
        error,
        "several workers died of it: it is not tried again",
        {},
-       {"pool"}},
+       {"pool", "request", "command", "correlation"}},
       {"charmer.request.failed",
        warning,
        "one that nobody waits for has failed",
        {},
-       {"pool", "reason"}},
+       {"pool", "reason", "command", "correlation"}},
 
       // -- supervisors
       {supervisor_started,

@@ -14,7 +14,7 @@ namespace charmer {
 
 namespace {
 
-thread_local const std::vector<call_id>* enclosing = nullptr;
+thread_local const host_call* enclosing = nullptr;
 
 std::string readable(const std::type_info& x) {
   int status = 0;
@@ -31,7 +31,7 @@ caf::error raised(std::string type, std::string text) {
 }
 
 caf::expected<payload> run(const host_function& f, const host_call& x) {
-  detail::within_calls mark{x.chain};
+  detail::on_behalf_of mark{x};
   try {
     return f(x).content();
   } catch (const std::exception& e) {
@@ -56,8 +56,8 @@ caf::behavior go_between(caf::event_based_actor* self, const caf::actor& target,
   // Who drops the promise to answer may be the last one that holds us, before
   // we hear of its end.
   auto me = std::make_shared<caf::actor>(self);
-  auto finish = [=](const caf::expected<payload>& answer) {
-    from.answer(answer);
+  auto finish = [=](caf::expected<payload> answer) {
+    from.answer(std::move(answer));
     self->demonitor(target);
     self->quit();
     *me = nullptr;
@@ -68,7 +68,7 @@ caf::behavior go_between(caf::event_based_actor* self, const caf::actor& target,
   });
   self->monitor(target);
   self->request(target, caf::infinite, x)
-      .then([=](const payload& answer) { finish(answer); },
+      .then([=](payload& answer) { finish(std::move(answer)); },
             [=](caf::error& e) { finish(std::move(e)); });
   return {[](caf::unit_t) {}};
 }
@@ -77,22 +77,27 @@ caf::behavior go_between(caf::event_based_actor* self, const caf::actor& target,
 
 // -- where calls come from ----------------------------------------------------
 
-const std::vector<call_id>& detail::enclosing_calls() {
-  static const std::vector<call_id> none;
-  return enclosing ? *enclosing : none;
+void detail::inherit(call_options& options) {
+  if (!enclosing)
+    return;
+  if (options.chain.empty())
+    options.chain = enclosing->chain;
+  if (options.correlation.empty())
+    options.correlation = enclosing->correlation;
 }
 
-detail::within_calls::within_calls(const std::vector<call_id>& chain) {
-  enclosing = &chain;
+detail::on_behalf_of::on_behalf_of(const host_call& x) {
+  enclosing = &x;
 }
 
-detail::within_calls::~within_calls() {
+detail::on_behalf_of::~on_behalf_of() {
   enclosing = nullptr;
 }
 
-void host_asker::answer(const caf::expected<payload>& x) const {
+// By value, because it may be large.
+void host_asker::answer(caf::expected<payload> x) const {
   if (x)
-    cast(worker, answer_atom_v, number, *x);
+    cast(worker, answer_atom_v, number, std::move(*x));
   else
     cast(worker, answer_atom_v, number, x.error());
 }

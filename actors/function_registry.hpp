@@ -21,7 +21,7 @@ struct host_asker {
   caf::actor worker;
   std::uint64_t number = 0;
 
-  void answer(const caf::expected<payload>& x) const;
+  void answer(caf::expected<payload> x) const;
 };
 
 class function_registry {
@@ -53,15 +53,15 @@ private:
 
 namespace detail {
 
-/// Marks this thread as running a function on behalf of these calls, so that
-/// what it calls is known to be within them.
-class within_calls {
+/// Marks this thread as running a function on behalf of this call, so that
+/// what it calls is known to be within it.
+class on_behalf_of {
 public:
-  explicit within_calls(const std::vector<call_id>& chain);
-  ~within_calls();
+  explicit on_behalf_of(const host_call& x);
+  ~on_behalf_of();
 
-  within_calls(const within_calls&) = delete;
-  within_calls& operator=(const within_calls&) = delete;
+  on_behalf_of(const on_behalf_of&) = delete;
+  on_behalf_of& operator=(const on_behalf_of&) = delete;
 };
 
 } // namespace detail

@@ -8,7 +8,7 @@ void pool_context::answer(core_type::settlement& x,
                           caf::execution_unit* context) {
   auto outcome = outcome_of(x);
   auto& why = outcome.get_as<caf::error>(0);
-  tell_settled(x.code, why);
+  tell_settled(x.code, x.who, why);
   if (x.code == pool_errc::exec_timeout && x.begun)
     answer_late(std::move(x), why);
   else
@@ -21,7 +21,7 @@ void pool_context::deliver(const caf_request& to, caf::message outcome,
     to.caller->enqueue(door(), to.id.response_id(), std::move(outcome),
                        context);
   else
-    tell_failed(outcome.get_as<caf::error>(0));
+    tell_failed(to, outcome.get_as<caf::error>(0));
 }
 
 // A worker that hangs is asked what it does; its caller hears of it.

@@ -32,6 +32,7 @@ struct caf_request {
   caf::strong_actor_ptr caller;
   caf::message_id id;
   caf::message content;
+  std::string correlation{}; ///< of one that has none in its content
 };
 
 struct core_traits {
@@ -154,7 +155,7 @@ public:
             const std::map<std::string, std::string>& details = {});
 
   /// A request that nobody waits for has failed: its error would be lost.
-  void tell_failed(const caf::error& why);
+  void tell_failed(const caf_request& x, const caf::error& why);
 
   /// A worker is ready. The first time that all are, it is told.
   void tell_initialised();
@@ -195,7 +196,9 @@ private:
   tell_overrun(const overrun_notice<caf_request, caf::strong_actor_ptr>& x);
   void tell_circuit(breaker_change x);
   void tell_step(const request_note<caf_request>& x);
-  void tell_settled(pool_errc code, const caf::error& why);
+  void tell_settled(pool_errc code, const caf_request& x,
+                    const caf::error& why);
+  void tell_quarantined(const caf_request& x, const caf::error& why);
 
   worker_stats stats_of(worker_snapshot x, bool with_memory) const;
 

@@ -31,6 +31,18 @@ std::string_view name_of(request_step x) {
   }
 }
 
+// What a request itself says wins; native ones cannot say it.
+const std::string& correlation_of(const caf_request& x) {
+  if (x.content.match_elements<invocation>())
+    return x.content.get_as<invocation>(0).options.correlation;
+  return x.correlation;
+}
+
+void set_correlation(event& to, const caf_request& from) {
+  if (auto& x = correlation_of(from); !x.empty())
+    to.set("correlation", x);
+}
+
 } // namespace
 
 void pool_context::tell(std::string name, severity level, std::string text,
@@ -46,10 +58,18 @@ void pool_context::tell(std::string name, severity level, std::string text,
   events->notify(std::move(x));
 }
 
-void pool_context::tell_failed(const caf::error& why) {
-  tell("charmer.request.failed", severity::warning,
-       "a request that nobody waits for: " + describe(why),
-       {{"reason", to_string(code_of(why).value_or(pool_errc::none))}});
+void pool_context::tell_failed(const caf_request& x, const caf::error& why) {
+  auto what = failure_of(why);
+  event e;
+  e.name = "charmer.request.failed";
+  e.level = severity::warning;
+  e.path = path;
+  e.text = "a request that nobody waits for: " + describe(why);
+  e.set("pool", settings->name);
+  e.set("reason", to_string(code_of(why).value_or(pool_errc::none)));
+  e.set("command", what.command);
+  set_correlation(e, x);
+  events->notify(std::move(e));
 }
 
 void pool_context::tell_overrun(
@@ -69,6 +89,7 @@ void pool_context::tell_overrun(
                   ? x.what.content.get_as<invocation>(0).command
                   : std::string{};
   e.set("task", task);
+  set_correlation(e, x.what);
   auto runtime = std::chrono::duration<double>(x.runtime).count();
   e.set("runtime_seconds", runtime);
   e.text = x.worker + " has run " + (task.empty() ? "a request" : task)
@@ -86,12 +107,28 @@ void pool_context::tell_circuit(breaker_change x) {
          "a request succeeded; new ones are taken again");
 }
 
+void pool_context::tell_quarantined(const caf_request& x,
+                                    const caf::error& why) {
+  auto what = failure_of(why);
+  event e;
+  e.name = "charmer.request.quarantined";
+  e.level = severity::error;
+  e.path = path;
+  e.text = describe(why);
+  e.set("pool", settings->name);
+  e.set("request", what.request);
+  e.set("command", what.command);
+  set_correlation(e, x);
+  events->notify(std::move(e));
+}
+
 // Only the first of many in a second, because telling costs more than failing.
-void pool_context::tell_settled(pool_errc code, const caf::error& why) {
+void pool_context::tell_settled(pool_errc code, const caf_request& x,
+                                const caf::error& why) {
   auto& often = code == pool_errc::queue_full ? refusals_ : queue_timeouts_;
   switch (code) {
     case pool_errc::poisoned:
-      tell("charmer.request.quarantined", severity::error, describe(why));
+      tell_quarantined(x, why);
       return;
     case pool_errc::queue_full:
     case pool_errc::wait_timeout:
@@ -148,9 +185,8 @@ void pool_context::tell_step(const request_note<caf_request>& x) {
   if (x.what.content.match_elements<invocation>()) {
     auto& what = x.what.content.get_as<invocation>(0);
     e.set("command", what.command);
-    if (!what.options.correlation.empty())
-      e.set("correlation", what.options.correlation);
   }
+  set_correlation(e, x.what);
   if (x.step == request_step::waiting || x.step == request_step::dispatched)
     e.set("queued", x.queued);
   if (x.step == request_step::dispatched)

@@ -77,8 +77,7 @@ void detail::prepare_stream(call_options& options) {
   options.id = call_id::next();
   if (options.window == 0)
     options.window = default_window;
-  if (options.chain.empty())
-    options.chain = enclosing_calls();
+  inherit(options);
 }
 
 stream_handle stream_to(const caf::actor& consumer, const pool_handle& pool,

@@ -9,7 +9,7 @@ import os
 import struct
 import threading
 from collections import deque
-from typing import Deque, List, Optional, Union
+from typing import Deque, List, NamedTuple, Optional, Union
 
 CHUNK = 65536
 """What is read at once, and from where on a frame counts as large."""
@@ -18,6 +18,13 @@ length_of = struct.Struct(">I").unpack_from
 pack_length = struct.Struct(">I").pack
 
 Bytes = Union[bytes, bytearray, memoryview]
+
+
+class Large(NamedTuple):
+    """A frame whose last bytes stay where they are, because they are many."""
+
+    head: bytes
+    body: Bytes
 
 
 class ProtocolError(Exception):
@@ -113,6 +120,11 @@ class Sender:
     def send_frame(self, frame: bytes) -> None:
         """Sends one frame, now."""
         self.send(pack_length(len(frame)), frame)
+
+    def send_large(self, frame: Large) -> None:
+        """Sends one frame, now."""
+        size = len(frame.head) + len(frame.body)
+        self.send(pack_length(size) + frame.head, frame.body)
 
     def send(self, *parts: Bytes) -> None:
         """Writes whole frames, given in any number of parts."""

@@ -67,32 +67,80 @@ def load(
     """Imports the adapter, constructs it with the options and sets it up;
     `settled` runs the coroutine of a setup that is `async def`. Raises
     AdapterError, or whatever the user's code raises."""
-    module_name, _, path = name.partition(":")
-    module = import_module(module_name)
-    target = look_up(module, path) if path else module
+    module, target = find(name)
     if threads > 1:
         check_thread_safe(name, module, target)
     adapter: Optional[Adapter] = None
-    if inspect.isclass(target) and issubclass(target, Adapter):
+    if is_adapter(target):
         check_hooks(name, target)
-        adapter = target(**options)
-        settled(adapter.setup())
-        found = in_adapter(adapter)
+        made: Adapter = target(**options)
+        settled(made.setup())
+        adapter = made
     elif options:
         raise AdapterError(
             f"adapter_options need a class derived from charmer.Adapter to "
             f"take them, and {name!r} is none"
         )
-    elif isinstance(target, ModuleType):
-        found = in_module(target)
-    elif callable(target) and not inspect.isclass(target):
-        found = [(path.rpartition(".")[2], target)]
-    else:
+    return adapter, table(name, functions_of(name, target, adapter))
+
+
+def examine(name: str, threads: int = 1) -> None:
+    """Everything that can be said without an instance. Raises AdapterError, or
+    whatever importing it raises."""
+    module, target = find(name)
+    if threads > 1:
+        check_thread_safe(name, module, target)
+    if is_adapter(target):
+        check_hooks(name, target)
+    table(name, functions_of(name, target))
+
+
+def find(name: str) -> Tuple[ModuleType, Any]:
+    """The module, and the thing in it that the name means."""
+    module_name, _, path = name.partition(":")
+    module = import_module(module_name)
+    return module, look_up(module, path) if path else module
+
+
+def is_adapter(target: Any) -> bool:
+    return inspect.isclass(target) and issubclass(target, Adapter)
+
+
+def functions_of(
+    name: str, target: Any, adapter: Optional[Adapter] = None
+) -> Found:
+    """The commands of whatever an adapter is named by; of a class those of its
+    instance, if there is one."""
+    if is_adapter(target):
+        return in_adapter(target, target if adapter is None else adapter)
+    if isinstance(target, ModuleType):
+        return in_module(target)
+    path = name.partition(":")[2]
+    if callable(target) and not inspect.isclass(target):
+        check_no_method(name, path, target)
+        return [(path.rpartition(".")[2], target)]
+    raise AdapterError(
+        f"{name!r} is neither a class derived from charmer.Adapter nor a "
+        f"function, but {target!r:.200}"
+    )
+
+
+def check_no_method(name: str, path: str, target: Any) -> None:
+    """Refuses Class.method, which nobody would give its `self`."""
+    outer, _, method = path.rpartition(".")
+    if not outer or not inspect.isfunction(target):
+        return
+    owner: Any = sys.modules[name.partition(":")[0]]
+    for part in outer.split("."):
+        owner = getattr(owner, part)
+    if inspect.isclass(owner) and not isinstance(
+        inspect.getattr_static(owner, method), (staticmethod, classmethod)
+    ):
+        whole = name[: -len(method) - 1]
         raise AdapterError(
-            f"{name!r} is neither a class derived from charmer.Adapter nor a "
-            f"function, but {target!r:.200}"
+            f"{name!r} is a method, which needs an instance: name the class, "
+            f"{whole!r}, and derive it from charmer.Adapter"
         )
-    return adapter, table(name, found)
 
 
 def check_thread_safe(name: str, module: ModuleType, target: Any) -> None:
@@ -159,21 +207,21 @@ def look_up(module: ModuleType, path: str) -> Any:
     return target
 
 
-def in_adapter(adapter: Adapter) -> Found:
-    """The marked methods, or if there are none, the public ones."""
-    shared = isinstance(adapter, ThreadSafeAdapter)
-    base = ThreadSafeAdapter if shared else Adapter
+def in_adapter(kind: Type[Adapter], owner: Any) -> Found:
+    """The marked methods, or if there are none, the public ones, as the owner
+    (the class, or its instance) has them."""
+    base = ThreadSafeAdapter if issubclass(kind, ThreadSafeAdapter) else Adapter
     names = dict.fromkeys(
         name
-        for cls in reversed(type(adapter).__mro__)
+        for cls in reversed(kind.__mro__)
         if cls not in (object, Adapter, ThreadSafeAdapter)
         for name in vars(cls)
         if not name.startswith("_") and not hasattr(base, name)
     )
-    static = {name: inspect.getattr_static(adapter, name) for name in names}
+    static = {name: inspect.getattr_static(owner, name) for name in names}
     # Properties are left alone: looking at them would run the user's code.
     plain = [
-        (name, getattr(adapter, name))
+        (name, getattr(owner, name))
         for name, value in static.items()
         if inspect.isfunction(value)
         or isinstance(value, (staticmethod, classmethod))

@@ -8,7 +8,8 @@ JSON: {"adapter": "module:name", "threads": 1, "python_path": [...],
     libraries    name → version, of those that are installed; "" if unknown
     imported     names of those that importing the adapter has imported
     adapter      {"error", "traceback", "missing", "seconds"}; no error: it
-                 can be imported. It is not constructed
+                 can be imported, has commands, and suits the profile. It is
+                 not constructed
     gil_enabled  after the import, which may have turned it on again
 
 Needs nothing but the standard library until the adapter is imported, so that
@@ -42,16 +43,31 @@ def main() -> None:
     sys.path[:0] = asked["python_path"]
     libraries: Libraries = asked["libraries"]
     told: Dict[str, Any] = {"libraries": installed(libraries)}
+    prepare()
+    before = imported(libraries)
     told["adapter"] = adapter(asked["adapter"], asked["threads"])
-    told["imported"] = sorted(
-        name
-        for name, modules in libraries.items()
-        if any(module in sys.modules for module in modules)
-    )
+    told["imported"] = [x for x in imported(libraries) if x not in before]
     told["gil_enabled"] = getattr(sys, "_is_gil_enabled", lambda: True)()
     with os.fdopen(answer, "w") as out:
         out.write("\n" + json.dumps(told) + "\n")
     os._exit(0)
+
+
+def prepare() -> None:
+    """What a worker imports itself is not the adapter's doing."""
+    try:
+        from charmer import worker  # noqa: F401
+    except ImportError:
+        pass  # no protobuf, which the examination of the adapter says
+
+
+def imported(libraries: Libraries) -> List[str]:
+    """Those that have been imported by now."""
+    return sorted(
+        name
+        for name, modules in libraries.items()
+        if any(module in sys.modules for module in modules)
+    )
 
 
 def installed(libraries: Libraries) -> Dict[str, str]:
@@ -96,11 +112,7 @@ def load(name: str, threads: int) -> None:
     """What comes before an adapter is constructed."""
     from charmer import commands
 
-    module_name, _, path = name.partition(":")
-    module = commands.import_module(module_name)
-    target = commands.look_up(module, path) if path else module
-    if threads > 1:
-        commands.check_thread_safe(name, module, target)
+    commands.examine(name, threads)
 
 
 def described(error: BaseException) -> Dict[str, Any]:

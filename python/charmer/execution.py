@@ -12,14 +12,15 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import Any, NoReturn, Optional
+from typing import Any, NoReturn, Optional, Union
 
 from charmer import commands
 from charmer.cancellation import Cancelled, clock
-from charmer.channel import CHUNK
+from charmer.channel import CHUNK, Large
 from charmer.context import Running, running
 from charmer.conversation import Conversation
 from charmer.failures import failure
+from charmer.frames import raw_result
 from charmer.payloads import BadArguments, BadResult, Encoder, TooLarge, decode
 from charmer.progress import Slot
 from charmer.streams import Collection, Stream, collect, collect_async
@@ -48,7 +49,7 @@ class Executor:
     def flush(self) -> None:
         """Called before a command that may take long."""
 
-    def execute(self, call: wire.Call, received: int) -> bytes:
+    def execute(self, call: wire.Call, received: int) -> Union[bytes, Large]:
         """Runs the command. Returns the frame that answers the call."""
         id: int = call.id
         command = self.commands.get(call.command)
@@ -98,7 +99,7 @@ class Executor:
 
     def special(
         self, command: commands.Command, value: Any, started: int
-    ) -> bytes:
+    ) -> Union[bytes, Large]:
         """What is not over when the function has returned."""
         now = running.get()
         assert now is not None
@@ -166,8 +167,12 @@ class Executor:
 
     # -- frames ----------------------------------------------------------------
 
-    def result(self, id: int, value: object, elapsed: int) -> bytes:
+    def result(
+        self, id: int, value: object, elapsed: int
+    ) -> Union[bytes, Large]:
         """The frame of a result, or of the failure to encode it."""
+        if type(value) is bytes and len(value) > CHUNK:
+            return self.large_result(id, value, elapsed)
         # One message is filled again and again, a third of the cost of making
         # one. Renewed now and then, because what it has held it may keep.
         # (Partial: proto3 has no required fields that could be missing.)
@@ -188,6 +193,17 @@ class Executor:
         if self.reply_bytes > CHUNK:
             self.renew_reply()
         return frame
+
+    def large_result(
+        self, id: int, value: bytes, elapsed: int
+    ) -> Union[bytes, Large]:
+        """The same of many bytes, which are not copied."""
+        frame = raw_result(id, value, elapsed)
+        size = len(frame.head) + len(value)
+        if size <= self.limit:
+            return frame
+        error = str(TooLarge(size, self.limit))
+        return failure(id, Kind.TOO_LARGE, error, self.limit, elapsed)
 
     def checked(self, frame: wire.Frame) -> bytes:
         """The bytes of a frame. Raises TooLarge."""

@@ -10,7 +10,7 @@ import platform
 import sys
 from typing import Any, Callable, Iterable, Optional, Tuple
 
-from charmer.channel import Bytes
+from charmer.channel import Bytes, Large
 from charmer.commands import AdapterError, Command
 from charmer.texts import clean
 from charmer.wire import frames_pb2 as wire
@@ -48,6 +48,26 @@ def open_frame(data: Bytes) -> Tuple[Optional[str], Any]:
     frame = wire.Frame.FromString(data)
     kind = frame.WhichOneof("body")
     return kind, frame if kind is None else getattr(frame, kind)
+
+
+def varint(number: int) -> bytes:
+    """As Protobuf writes it."""
+    data = bytearray()
+    while number > 127:
+        data.append(number & 127 | 128)
+        number >>= 7
+    data.append(number)
+    return bytes(data)
+
+
+def raw_result(id: int, raw: bytes, elapsed: int) -> Large:
+    """The frame of a result of bytes, laid out by hand: to put them into a
+    message and to serialize that would copy them twice."""
+    head = b"\x1a" + varint(len(raw))  # Payload.raw
+    head = b"\x12" + varint(len(head) + len(raw)) + head  # Result.value
+    head = b"\x08" + varint(id) + b"\x18" + varint(elapsed) + head
+    head = b"\x8a\x01" + varint(len(head) + len(raw)) + head  # Frame.result
+    return Large(head, raw)
 
 
 def gil_enabled() -> bool:

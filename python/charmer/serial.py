@@ -20,12 +20,12 @@ import select
 import threading
 from collections import deque
 from typing import Any, Callable, Coroutine, Deque, Dict, Iterable, Iterator
-from typing import List, Optional
+from typing import List, Optional, Union
 
 from google.protobuf.message import DecodeError
 
 from charmer.cancellation import clock
-from charmer.channel import CHUNK, Bytes, ProtocolError, pack_length
+from charmer.channel import CHUNK, Bytes, Large, ProtocolError, pack_length
 from charmer.context import Running
 from charmer.conversation import Conversation, Stopped
 from charmer.execution import LINGER, Executor, set_running
@@ -45,9 +45,13 @@ class SerialExecutor(Executor):
         self.pending: List[bytes] = []
         self.since = 0  # when the oldest of them may have come
 
-    def answer(self, frame: bytes) -> None:
+    def answer(self, frame: Union[bytes, Large]) -> None:
         """Sends a frame with the others of this batch, or now if they have
         waited for long enough, or if it is large."""
+        if isinstance(frame, Large):
+            self.flush()
+            self.conversation.sender.send_large(frame)
+            return
         if len(frame) > CHUNK:
             self.flush()
             self.conversation.sender.send_frame(frame)

@@ -16,15 +16,17 @@ from __future__ import annotations
 import logging
 import os
 import select
+import signal
 import threading
 import time
 from queue import Empty, SimpleQueue
 from typing import Any, Callable, Coroutine, Dict, List, Optional, Set
+from typing import Union
 
 from charmer import telemetry
 from charmer.adapter import Adapter, ThreadSafeAdapter
 from charmer.cancellation import clock
-from charmer.channel import Bytes
+from charmer.channel import Bytes, Large
 from charmer.commands import AdapterError
 from charmer.conversation import Conversation, Stopped
 from charmer.execution import Executor, Kind, set_running
@@ -59,7 +61,7 @@ class ThreadExecutor(Executor):
         self.checker = conversation.checker
         self.tally = Tally()
 
-    def execute(self, call: wire.Call, received: int) -> bytes:
+    def execute(self, call: wire.Call, received: int) -> Union[bytes, Large]:
         command = self.commands.get(call.command)
         if command is None:
             return super().execute(call, received)
@@ -73,7 +75,7 @@ class ThreadExecutor(Executor):
             breach = self.checker.leave(run)
             if breach is not None:
                 frame = failure(call.id, Kind.EXCEPTION, breach, self.limit)
-        failed = frame.startswith(FAILURE_TAG)
+        failed = type(frame) is bytes and frame.startswith(FAILURE_TAG)
         self.tally.add(command.name, clock() - began, failed)
         return frame
 
@@ -100,7 +102,11 @@ class Threads(Conversation):
         self.dropped = False  # calls that had not begun, after SIGTERM
         self.broken: Optional[BaseException] = None
         self.alive = threads
-        self.awake, self.waker = os.pipe()  # written to when a thread ends
+        # Written to when a thread ends; and by Python for every signal, since
+        # one that comes just before a `poll` would not end that.
+        self.awake, self.waker = os.pipe()
+        os.set_blocking(self.waker, False)
+        signal.set_wakeup_fd(self.waker, warn_on_full_buffer=False)
         self.poll = select.poll()
         self.poll.register(self.receiver.fd, select.POLLIN)
         self.poll.register(self.awake, select.POLLIN)
@@ -177,7 +183,10 @@ class Threads(Conversation):
         if self.cancels.told or self.early:
             self.cancels.forget(id)
             self.early.pop(id, None)
-        self.sender.send_frame(frame)
+        if isinstance(frame, Large):
+            self.sender.send_large(frame)
+        else:
+            self.sender.send_frame(frame)
         if not self.gil and gil_enabled():
             self.tell_gil(work.call.command)
 
@@ -224,7 +233,7 @@ class Threads(Conversation):
         finally:
             self.idle = False
         if self.awake in happened:
-            os.read(self.awake, 1)
+            os.read(self.awake, 4096)
         if self.receiver.fd not in happened:
             return []
         frames = self.receiver.pull()

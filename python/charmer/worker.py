@@ -195,6 +195,7 @@ class Worker:
         os.close(null)
         records.uninstall()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.set_wakeup_fd(-1)
 
 
 def wind_up(conversation: Conversation) -> None:

@@ -1,7 +1,8 @@
 """The host's side of a worker, small: starts it, speaks frames, maps the page.
 
-Every test runs with each interpreter of this machine that has protobuf; every
-wait has a limit.
+Every test runs with each interpreter of this machine that has protobuf, or with
+those that the environment variable CHARMER_TEST_PYTHONS names (paths with colons
+between them); every wait has a limit.
 """
 
 from __future__ import annotations
@@ -46,14 +47,24 @@ print(sys.version_info >= (3, 9), sys.prefix, capable)
 """
 
 
+NAMES = [
+    "python3",
+    *(f"python3.{n}" for n in range(9, 16)),
+    *(f"python3.{n}t" for n in range(13, 16)),  # without a GIL
+]
+
+
 def interpreters() -> Dict[str, bool]:
     """Every Python 3.9 or later of this machine, virtual environments on PATH
     included, each once; and whether it has protobuf."""
     found: Dict[str, Tuple[str, bool]] = {}
+    wanted = os.environ.get("CHARMER_TEST_PYTHONS")
+    if wanted:
+        return dict.fromkeys(wanted.split(os.pathsep), True)
     places = os.environ.get("PATH", "").split(os.pathsep)
     home = os.path.expanduser("~/.pyenv/versions/*/bin")
     for place in ["/usr/bin", *places, *sorted(glob.glob(home))]:
-        for name in ["python3", *(f"python3.{n}" for n in range(9, 16))]:
+        for name in NAMES:
             path = shutil.which(name, path=place)
             # A shim is a script that starts one of the others.
             if path is None or open(path, "rb").read(2) == b"#!":

@@ -140,6 +140,36 @@ def test_a_result_above_the_limit_is_refused_with_both_sizes(start, command):
     assert isinstance(host.call(command, limit - 100), wire.Result)
 
 
+@pytest.mark.parametrize("threads", [1, 4], ids=["process", "thread"])
+def test_many_bytes_are_not_copied_on_their_way_out(start, threads):
+    size = 64 << 20
+    host = start("results", threads=threads, max_frame_bytes=size + 100)
+    assert len(host.call("raw", 1).value.raw) == 1
+
+    def most():
+        with open(f"/proc/{host.process.pid}/status") as status:
+            (line,) = [x for x in status if x.startswith("VmHWM:")]
+        return int(line.split()[1]) << 10
+
+    before = most()
+    assert host.call("raw", size).value.raw == bytes(size)
+    assert most() - before < 1.5 * size
+
+
+def test_a_large_result_has_the_frame_of_a_small_one():
+    from charmer.frames import raw_result
+
+    for size in (65537, 1 << 21):
+        for id in (1, 127, 128, 1 << 62):
+            for elapsed in (0, 300, 1 << 40):
+                head, body = raw_result(id, b"\xff" * size, elapsed)
+                frame = wire.Frame.FromString(head + body)
+                assert frame.result.id == id
+                assert frame.result.elapsed_ns == elapsed
+                assert frame.result.value.raw == body
+                assert frame.ByteSize() <= len(head + body) <= frame.ByteSize() + 2
+
+
 def test_the_memory_of_a_large_result_is_given_back(start):
     host = start("results")
     for _ in range(20):

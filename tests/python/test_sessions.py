@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from conftest import wire
 
+Failure = wire.Failure
 
 
 @pytest.fixture(params=[1, 3], ids=["process", "thread"])

@@ -60,6 +60,12 @@ class Shop(charmer.Adapter):
         return len(text)
 
     @charmer.command
+    def speak_and_die(self, lines):
+        for n in range(lines):
+            print("last words", n, file=sys.stderr)
+        os._exit(4)
+
+    @charmer.command
     def unencodable(self):
         return {"x": {1, 2, 3}}
 

@@ -119,6 +119,10 @@ class Streams(charmer.ThreadSafeAdapter):
         return [type(answer).__name__, len(answer)]
 
     @charmer.command
+    def sizes(self, function, sizes):
+        return [len(charmer.host.call(function, n)) for n in sizes]
+
+    @charmer.command
     async def ask_many(self, function, n):
         calls = [charmer.host.call_async(function, [k]) for k in range(n)]
         return await asyncio.gather(*calls)

@@ -39,6 +39,8 @@ def deep() -> list:
     return value
 
 
+thread_safe = True
+
 EVERY = {
     "int": lambda: 1,
     "big": lambda: 2**70,
