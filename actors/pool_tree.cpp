@@ -24,13 +24,20 @@ child_spec part_child(std::string id, Behavior behavior,
   return result;
 }
 
-// The pool as a whole reacts when its workers have used up their intensity.
-void watch_exhaustion(const caf::actor& supervisor,
+// The pool as a whole reacts when its workers have used up their intensity: it
+// is degraded, or ends for the same reason, which the supervisor above takes
+// for a failure (an end by auto_shutdown would be an order to it).
+void watch_exhaustion(const caf::actor& workers, const caf::actor& pool,
                       const pool_context_ptr& ctx) {
-  on_exit(supervisor, [weak = std::weak_ptr{ctx}](const caf::error& reason) {
+  on_exit(workers, [weak = std::weak_ptr{ctx},
+                    above = pool.address()](const caf::error& reason) {
     auto ctx = weak.lock();
-    if (ctx && reason == supervision_errc::restart_intensity_reached)
-      ctx->degrade(reason);
+    if (!ctx || reason != supervision_errc::restart_intensity_reached)
+      return;
+    ctx->degrade(reason);
+    auto pool = caf::actor_cast<caf::actor>(above);
+    if (pool && ctx->settings->exhausted == on_exhausted::escalate)
+      urgent_cast(pool, caf::exit_msg{above, reason});
   });
 }
 
@@ -51,7 +58,7 @@ child_spec workers_child(const pool_context_ptr& ctx) {
   result.start = [=](const start_context& where) -> caf::expected<started> {
     auto child = start(where);
     if (child && child->handle) {
-      watch_exhaustion(child->handle, ctx);
+      watch_exhaustion(child->handle, where.supervisor, ctx);
       ctx->enter(pool_part::worker_supervisor, child->handle);
       ctx->wake(pool_part::pool, look_atom_v);
     }
@@ -64,8 +71,7 @@ child_spec workers_child(const pool_context_ptr& ctx) {
     result.intensity = restart_intensity::unlimited();
     result.retry = settings.restart_backoff;
   } else {
-    result.restart = restart_type::temporary;
-    result.significant = true;
+    result.restart = restart_type::temporary; // its end is that of the pool
   }
   return result;
 }
@@ -101,9 +107,6 @@ child_spec tree_of(const pool_context_ptr& ctx, std::vector<child_spec> more) {
   };
   for (auto& x : more)
     spec.children.push_back(std::move(x));
-  auto escalates = ctx->settings->exhausted == on_exhausted::escalate;
-  if (escalates)
-    spec.auto_shutdown = auto_shutdown::any_significant;
   auto result =
       supervisor_child("pool " + ctx->settings->name, std::move(spec));
   auto start = result.start;
@@ -115,7 +118,7 @@ child_spec tree_of(const pool_context_ptr& ctx, std::vector<child_spec> more) {
     return child;
   };
   result.stop = stop_of(*ctx->settings);
-  if (!escalates) {
+  if (ctx->settings->exhausted == on_exhausted::degrade) {
     // A pool never takes another one, or the application, along.
     result.intensity = restart_intensity::unlimited();
     result.retry = backoff{};

@@ -13,6 +13,13 @@ namespace {
 using std::chrono::steady_clock;
 using state_ptr = std::shared_ptr<runtime_state>;
 
+/// Whatever happens to it, it takes no pool along, and is there again.
+child_spec lasting(child_spec x) {
+  x.intensity = restart_intensity::unlimited();
+  x.retry = backoff{};
+  return x;
+}
+
 steady_clock::time_point after(timespan limit) {
   auto now = steady_clock::now();
   return limit >= steady_clock::time_point::max() - now
@@ -303,7 +310,8 @@ caf::expected<runtime> start(caf::actor_system& sys, settings x,
   supervisor_spec spec;
   spec.name = "root";
   spec.events = st->events;
-  spec.children = {event_manager_child(st->events), lifecycle_child(st->pools)};
+  spec.children = {lasting(event_manager_child(st->events)),
+                   lasting(lifecycle_child(st->pools))};
   for (auto& pool : st->configured.pools) {
     auto plan = plan_pool(sys, resolved(pool, st->configured), st->events,
                           *st->pools, "root");

@@ -1,7 +1,11 @@
-// Everything that differs between CAF 0.17.6 and later versions.
+// What differs between CAF 0.17.6 and later versions, as far as it is code that
+// runs: sending, timers, monitors, ends of actors, default handlers.
 //
 // Rooms of this house use CAF through these names wherever 0.18, 0.19 or 1.x
-// would spell it differently, so that a move touches this file only.
+// would spell it differently. Not in here is what declares something, and what
+// a move has to touch where it stands: the inspect functions and type id blocks
+// of message headers, error categories (errors.cpp, messages.cpp), and the
+// scheduler (scheduler.cpp), which later versions build differently.
 #pragma once
 
 #include <caf/all.hpp>
@@ -195,6 +199,21 @@ private:
   std::mutex mutex_;
   last_word answer_;
 };
+
+/// Calls `f(who, why)` when an actor has ended that `self` monitors.
+template <class Self, class F>
+void when_down(Self* self, F f) {
+  self->set_down_handler(
+      [f = std::move(f)](caf::down_msg& x) { f(x.source, x.reason); });
+}
+
+/// Calls `f(who, why)` when `self` is asked to stop, or whom it is linked to
+/// has ended. A kill cannot be answered.
+template <class Self, class F>
+void when_asked_to_stop(Self* self, F f) {
+  self->set_exit_handler(
+      [f = std::move(f)](caf::exit_msg& x) { f(x.source, x.reason); });
+}
 
 /// Text of an error, its context included.
 inline std::string render(const caf::actor_system& sys, const caf::error& x) {

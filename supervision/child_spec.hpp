@@ -64,7 +64,8 @@ struct started {
   std::shared_ptr<roster> below;
 };
 
-/// An exception counts as a failed start.
+/// An exception counts as a failed start. What was spawned before it is
+/// nobody's child and lives on: spawn last, or link it.
 using start_function =
     std::function<caf::expected<started>(const start_context&)>;
 
@@ -72,7 +73,7 @@ using start_function =
 enum class restart_type : std::uint8_t {
   permanent, ///< always
   transient, ///< unless it ended normally or was asked to shut down
-  temporary, ///< never; its spec is removed
+  temporary, ///< never; its spec is removed when it ends
 };
 
 enum class child_type : std::uint8_t { worker, supervisor };
@@ -89,7 +90,9 @@ public:
   /// Killed at once.
   static constexpr shutdown brutal_kill() { return shutdown{timespan::min()}; }
 
-  /// Asked, never killed.
+  /// Asked, and not killed but by limits of something else: the stop_limit of
+  /// the supervisor, or start_limit and kill_grace if it never was ready. None
+  /// of them is there unless it is set: a child that hangs then hangs the stop.
   static constexpr shutdown infinite() { return shutdown{charmer::infinite}; }
 
   constexpr bool kills_at_once() const noexcept {
@@ -134,7 +137,8 @@ struct child_spec {
   /// None: restarted at once, as in OTP. Each child of a template waits for
   /// itself, and keeps its id and its arguments when it is started again.
   std::optional<backoff> retry;
-  /// Goes into every event about this child. Values are JSON texts.
+  /// Goes into every event about this child, also when it retires or is
+  /// abandoned. Values are JSON texts.
   std::map<std::string, std::string> details;
   /// Of a supervisor, set by supervisor_child: so mistakes in a tree are found
   /// before anything of it is started.

@@ -23,7 +23,7 @@ namespace charmer {
 
 enum class supervision_errc : std::uint8_t {
   none = 0,
-  already_started,           ///< a child of that id is running
+  already_started,           ///< a child of that id is there, not stopped
   already_present,           ///< a child of that id is known and stopped
   not_found,                 ///< no child (or handler) of that name
   running,                   ///< only possible when the child is stopped
@@ -35,7 +35,8 @@ enum class supervision_errc : std::uint8_t {
   restart_intensity_reached, ///< too many restarts in too short a time
   shutting_down,             ///< the supervisor is being stopped
   /// Not an error: an actor that quits with this is restarted without charging
-  /// a budget and without backoff (recycling, overrun).
+  /// a budget and without backoff (recycling, overrun). For ever, if each
+  /// incarnation does: whoever quits so must know that the next one need not.
   planned_stop,
   replaced,       ///< superseded by another incarnation or request
   unsupported,    ///< this strategy or handler cannot do that

@@ -24,15 +24,17 @@ std::string dump(const json& x) {
 /// "2026-01-31T23:59:59.123456Z"
 std::string to_iso(caf::timestamp x) {
   using namespace std::chrono;
-  auto micros = duration_cast<microseconds>(x.time_since_epoch()).count();
-  auto seconds = static_cast<std::time_t>(micros / 1'000'000);
+  // Rounded down, also before 1970: the fraction is never negative.
+  auto whole = floor<std::chrono::seconds>(x.time_since_epoch());
+  auto micros = floor<microseconds>(x.time_since_epoch() - whole);
+  auto seconds = static_cast<std::time_t>(whole.count());
   std::tm parts{};
   gmtime_r(&seconds, &parts);
   std::array<char, 32> text;
   auto n = std::strftime(text.data(), text.size(), "%FT%T", &parts);
   std::array<char, 16> rest;
   std::snprintf(rest.data(), rest.size(), ".%06dZ",
-                static_cast<int>(micros % 1'000'000));
+                static_cast<int>(micros.count()));
   return std::string(text.data(), n) + rest.data();
 }
 

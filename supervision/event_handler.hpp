@@ -46,9 +46,10 @@ struct handler_spec {
   /// Is called with each event. What it throws removes the handler.
   std::function<void(const event&)> on_event;
 
-  /// Gets each event as a message of one `event` and answers it with nothing;
-  /// the next is sent after the answer. An error or any other answer, or its
-  /// end, removes the handler. May live on another node.
+  /// Gets each event as a message of one `event` and answers it with nothing
+  /// (a function that returns void does); the next is sent after the answer. An
+  /// error or any other answer, or its end, removes the handler. May live on
+  /// another node. What call_handler asks is sent to it as it is.
   caf::actor receiver;
 
   /// Answers call_handler; may be empty.
@@ -63,7 +64,8 @@ struct handler_spec {
   std::function<caf::message(const caf::error&)> on_remove;
 
   /// May be null. Its end removes the handler; it is sent
-  /// (handler_removed_atom, name, caf::error why) when the handler is removed.
+  /// (handler_removed_atom, name, caf::error why) when the handler is removed:
+  /// no error if somebody has deleted it, `replaced` after a swap.
   /// One that has ended already removes the handler at once: adding succeeds,
   /// and an event tells of the removal. The same is true of `receiver`.
   caf::actor owner;
@@ -71,7 +73,8 @@ struct handler_spec {
   /// How many events may wait. What comes on top is dropped and counted.
   std::size_t capacity = 1024;
 
-  /// The functions block: they get a thread of their own.
+  /// The functions block: they get a thread of their own. The others share
+  /// those of the scheduler, and one that blocks keeps one from all actors.
   bool blocking = false;
 };
 

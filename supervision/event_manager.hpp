@@ -11,10 +11,13 @@
 //   (call_handler_atom, string name, caf::message)
 //       → what the handler answers
 //   (swap_handler_atom, string name, handler_spec)
-//       → (); the new one takes over the queue of the old one, and what its
-//         on_remove returned. Errors: not_found; already_present and
-//         invalid_spec, and nothing has changed; what on_add of the new one
-//         said, and both are gone, because the old one was removed before it
+//       → (); the new one takes over the queue of the old one with its own
+//         capacity (what waits stays, even if it is more), the thread of the
+//         old one if that was `blocking`, and what its on_remove returned.
+//         Errors: not_found; already_present, invalid_spec, and unsupported if
+//         the new one is `blocking` and the old one was not: nothing has
+//         changed; what on_add of the new one said, and both are gone, because
+//         the old one was removed before it
 //   (which_handlers_atom)
 //       → std::vector<handler_info>
 //   (notify_atom, event)

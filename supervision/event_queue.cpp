@@ -29,6 +29,11 @@ std::optional<event_queue::entry> event_queue::pop() {
   return result;
 }
 
+void event_queue::set_capacity(std::size_t capacity) {
+  std::lock_guard guard{mutex_};
+  capacity_ = capacity;
+}
+
 void event_queue::close() {
   std::deque<entry> dropped;
   std::lock_guard guard{mutex_};

@@ -37,6 +37,9 @@ public:
   /// The next one. Nothing: the next push says `wake`.
   std::optional<entry> pop();
 
+  /// What waits stays, even if it is more.
+  void set_capacity(std::size_t capacity);
+
   /// Drops what waits and whatever comes.
   void close();
 
@@ -45,8 +48,8 @@ public:
   std::uint64_t waiting() const;
 
 private:
-  const std::size_t capacity_;
   mutable std::mutex mutex_;
+  std::size_t capacity_;
   std::deque<entry> entries_;
   bool awake_ = false;
   bool full_ = false;

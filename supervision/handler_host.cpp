@@ -162,12 +162,13 @@ void handler_host::tell_why(const caf::error& why) {
   hub->notify(std::move(e));
 }
 
-void handler_host::somebody_died(const caf::down_msg& x) {
-  if (x.source == spec_.owner)
+void handler_host::somebody_died(const caf::actor_addr& who,
+                                 const caf::error& why) {
+  if (who == spec_.owner)
     end(make_error(supervision_errc::shutting_down, "its owner has ended",
-                   x.reason));
-  else if (x.source == spec_.receiver)
-    end(make_error(supervision_errc::handler_failed, "it has ended", x.reason));
+                   why));
+  else if (who == spec_.receiver)
+    end(make_error(supervision_errc::handler_failed, "it has ended", why));
 }
 
 // -- requests -----------------------------------------------------------------
@@ -198,6 +199,13 @@ caf::result<void> handler_host::swap(handler_spec successor) {
     return make_error(supervision_errc::shutting_down);
   if (auto mistake = validate(successor))
     return mistake;
+  if (successor.blocking && !spec_.blocking)
+    return make_error(supervision_errc::unsupported,
+                      "handler '" + spec_.name
+                          + "' has no thread of its own, which its successor '"
+                          + successor.name
+                          + "' needs (blocking); delete the one and add the "
+                            "other");
   if (!hub->rename(spec_.name, queue_.get(), successor))
     return make_error(supervision_errc::already_present,
                       "handler '" + successor.name + "'");
@@ -206,7 +214,10 @@ caf::result<void> handler_host::swap(handler_spec successor) {
   auto left = last_words(why);
   tell_why(why);
   auto failure = prepare(successor, left ? *left : caf::message{});
+  // The thread stays: whoever comes after may need it again.
+  successor.blocking = spec_.blocking;
   spec_ = std::move(successor);
+  queue_->set_capacity(spec_.capacity);
   ++generation_;
   busy_ = false;
   pending_.reset();
@@ -228,8 +239,7 @@ caf::behavior host_handler(handler_host::actor_type* self,
                            std::shared_ptr<event_queue> queue) {
   auto& state = state_of(self);
   replace_default_handlers(self);
-  self->set_down_handler(
-      [self](caf::down_msg& x) { state_of(self).somebody_died(x); });
+  when_down(self, [&](auto& who, auto& why) { state.somebody_died(who, why); });
   state.begin(std::move(hub), std::move(spec), std::move(queue));
   return {
       [&](wake_atom) { state.wake(); },

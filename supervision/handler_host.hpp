@@ -38,7 +38,7 @@ public:
   /// Ends now.
   void end(caf::error why);
 
-  void somebody_died(const caf::down_msg& x);
+  void somebody_died(const caf::actor_addr& who, const caf::error& why);
 
   caf::result<caf::message> call(const caf::message& question);
 

@@ -46,11 +46,18 @@ typename Inspector::result_type inspect(Inspector& f, child_info& x) {
            x.handle, x.incarnation, x.restarts, x.uptime);
 }
 
+/// What count_children tells, as in OTP.
 struct child_counts {
-  std::uint64_t specs = 0;       ///< known children, running or not
-  std::uint64_t active = 0;      ///< those with a living actor
-  std::uint64_t supervisors = 0; ///< specs of supervisors
-  std::uint64_t workers = 0;     ///< specs of workers
+  /// Known children, running or not. Of simple_one_for_one always 1, the
+  /// template, however many children were made from it.
+  std::uint64_t specs = 0;
+  /// Those with a living actor, also one that starts or is being stopped.
+  std::uint64_t active = 0;
+  /// Known children that are supervisors, running or not. Of
+  /// simple_one_for_one those that were made from the template: 0 or all.
+  std::uint64_t supervisors = 0;
+  /// The same of workers.
+  std::uint64_t workers = 0;
 
   friend bool operator==(const child_counts&, const child_counts&) = default;
 };
@@ -96,10 +103,8 @@ CAF_ADD_ATOM(charmer_supervision, charmer, tree_atom, "su.tree")
 CAF_ADD_ATOM(charmer_supervision, charmer, child_ready_atom, "su.ready")
 CAF_ADD_ATOM(charmer_supervision, charmer, child_failed_atom, "su.failed")
 CAF_ADD_ATOM(charmer_supervision, charmer, ready_atom, "su.isready")
-// a supervisor to itself: a start, a stop, a kill, a wait took its time
-CAF_ADD_ATOM(charmer_supervision, charmer, start_limit_atom, "su.startl")
-CAF_ADD_ATOM(charmer_supervision, charmer, stop_limit_atom, "su.stopl")
-CAF_ADD_ATOM(charmer_supervision, charmer, kill_grace_atom, "su.killg")
+// a supervisor to itself: a limit is over, a wait is
+CAF_ADD_ATOM(charmer_supervision, charmer, time_limit_atom, "su.limit")
 CAF_ADD_ATOM(charmer_supervision, charmer, retry_atom, "su.retry")
 CAF_ADD_ATOM(charmer_supervision, charmer, end_atom, "su.end")
 

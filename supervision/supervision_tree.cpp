@@ -48,7 +48,7 @@ std::string facts_about(const supervision_tree& x) {
   auto add = [&](const std::string& text) {
     result += (result.empty() ? "" : ", ") + text;
   };
-  if (!x.answers)
+  if (!x.answers && x.state != child_state::stopped)
     add("not answering");
   else if (x.type == child_type::supervisor && x.state != child_state::stopped
            && x.state != child_state::backoff)
@@ -126,7 +126,7 @@ public:
     if (!supervisor) { // nobody there is nobody who answers
       tree_.id = tree_.path = "no actor";
       tree_.answers = false;
-      send_later(self_, timespan{0}, stop_limit_atom_v);
+      send_later(self_, timespan{0}, time_limit_atom_v);
       return;
     }
     tree_.id = "actor " + std::to_string(supervisor.id());
@@ -135,7 +135,7 @@ public:
     tree_.state = child_state::running;
     tree_.address = supervisor.address();
     ask(tree_);
-    send_later(self_, limit, stop_limit_atom_v);
+    send_later(self_, limit, time_limit_atom_v);
   }
 
   caf::response_promise result() {
@@ -156,14 +156,29 @@ private:
     if (!supervisor)
       return;
     ++awaited_;
-    // Infinite: stop_limit_atom ends all of them at once.
+    // Infinite: time_limit_atom ends all of them at once.
     self_->request(supervisor, caf::infinite, tree_atom_v)
         .then(
             [this, &node](supervision_tree& said) {
               fill(node, std::move(said));
               answered();
             },
-            [this](caf::error&) { answered(); });
+            [this, &node](caf::error& why) {
+              no_answer(node, why);
+              answered();
+            });
+  }
+
+  /// There is nobody any more, or it is no supervisor.
+  void no_answer(supervision_tree& node, const caf::error& why) {
+    auto ended = is(why, supervision_errc::shutting_down);
+    if (ended || is(why, caf::sec::request_receiver_down)) {
+      node.state = child_state::stopped;
+      node.address = nullptr;
+      node.uptime = timespan{0};
+    }
+    auto cause = ended ? cause_of(why) : why;
+    node.reason = describe_reason(cause ? cause : why);
   }
 
   void fill(supervision_tree& node, supervision_tree said) {
@@ -210,7 +225,7 @@ caf::behavior collect_tree(tree_collector::actor_type* self,
       [&](tree_atom) -> caf::result<supervision_tree> {
         return state.result();
       },
-      [&](stop_limit_atom) { state.time_up(); },
+      [&](time_limit_atom) { state.time_up(); },
   };
 }
 

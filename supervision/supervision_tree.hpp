@@ -4,7 +4,8 @@
 // request_tree asks a supervisor and then those below it, level by level and
 // all of a level at once, within one limit for the whole. Whoever has not
 // answered by then is in the tree with `answers` = false and without children;
-// so there is always an answer, and it is no older than the limit.
+// so there is always an answer, and it is no older than the limit. Whoever has
+// ended by then is `stopped`, and `reason` tells why.
 //
 // Threading: plain values; a tree that is kept keeps no actor alive. Can be
 // sent to other nodes, and supervisors of other nodes can be asked.
@@ -49,7 +50,7 @@ struct supervision_tree {
 
   // -- of a supervisor --------------------------------------------------------
 
-  bool answers = true; ///< false: did not in time; what follows is unknown
+  bool answers = true; ///< false: did not; what follows is unknown
   charmer::strategy strategy = charmer::strategy::one_for_one;
   restart_intensity intensity;
   std::uint64_t charged = 0; ///< restarts in the window of its own budget

@@ -18,12 +18,9 @@ caf::behavior supervisor(supervisor_actor* self, supervisor_spec spec,
                          supervisor_parent parent) {
   auto& state = state_of(self);
   replace_default_handlers(self);
-  self->set_down_handler([self](caf::down_msg& x) {
-    state_of(self).child_down(x.source, x.reason);
-  });
-  self->set_exit_handler([self](caf::exit_msg& x) {
-    state_of(self).stop_requested(x.source, x.reason);
-  });
+  when_down(self, [&](auto& who, auto& why) { state.child_down(who, why); });
+  when_asked_to_stop(
+      self, [&](auto& who, auto& why) { state.stop_requested(who, why); });
   state.begin(std::move(spec), std::move(parent));
   using string = const std::string&;
   using handle = const caf::actor&;
@@ -65,16 +62,7 @@ caf::behavior supervisor(supervisor_actor* self, supervisor_spec spec,
       [&](retry_atom, std::uint64_t number, std::uint64_t generation) {
         state.retry(number, generation);
       },
-      [&](start_limit_atom, std::uint64_t token) {
-        state.start_time_up(token);
-      },
-      [&](stop_limit_atom, std::uint64_t token) {
-        if (token != 0)
-          state.stop_time_up(token);
-        else
-          state.whole_stop_time_up();
-      },
-      [&](kill_grace_atom, std::uint64_t token) { state.kill_time_up(token); },
+      [&](time_limit_atom) { state.look_at_the_clock(); },
       [&](end_atom) { state.end(); },
   };
 }

@@ -4,11 +4,14 @@
 // Messages (all answered, errors are supervision_errc):
 //   (start_child_atom, child_spec)      → caf::actor when it is ready; null if
 //                                         it ignored. A failed start keeps
-//                                         nothing.
+//                                         nothing. A known id: already_present
+//                                         if that child is stopped, otherwise
+//                                         already_started
 //   (start_child_atom, caf::message)    → the same; simple_one_for_one: the
 //                                         message goes to the template
 //   (terminate_child_atom, string id)   → (); idempotent, keeps the spec unless
-//                                         temporary or of a template, cancels a
+//                                         temporary, of a template or not ready
+//                                         for the first time yet; cancels a
 //                                         pending retry
 //   (restart_child_atom, string id)     → caf::actor; only stopped children; a
 //                                         budget of its own is a fresh one
@@ -21,8 +24,10 @@
 //   (terminate_child_atom, caf::actor), (replace_child_atom, caf::actor)
 //                                       → the same, by handle: that of the
 //                                         child, or the last that it had
-//   (which_children_atom)               → std::vector<child_info>
-//   (count_children_atom)               → child_counts
+//   (which_children_atom)               → std::vector<child_info>; after the
+//                                         children those that retire or were
+//                                         abandoned, under the same ids
+//   (count_children_atom)               → child_counts, of children only
 //   (tree_atom)                         → supervision_tree: this supervisor and
 //                                         its children; request_tree asks those
 //                                         below, too
@@ -35,24 +40,30 @@
 // a group is under way; a child that is never ready holds it up for as long as
 // its start_limit, which is infinite unless it says otherwise.
 //
-// Stopping: exit_msg with exit_reason::user_shutdown (or any other but kill)
-// from anybody who is not a child, nor was linked by a start function, stops
-// the children and then the supervisor: those of the specification in reverse
+// Stopping: exit_msg with exit_reason::user_shutdown (or any other but kill,
+// and none: a normal exit is ignored) from anybody who is not a child, nor was
+// linked by a start function, stops the children and then the supervisor, which
+// ends with the reason that it was sent: those of the specification in reverse
 // order, those that were added at run time together (in OTP only those of a
 // template are). exit_reason::kill ends it at once; its children are killed
 // with it, and a successor waits until they are down.
 //
 // Restarts of a group (one_for_all, rest_for_one) start all its members, also
 // those that were stopped by terminate_child (as in OTP) or were being
-// replaced; but not those that have used up a budget of their own.
+// replaced; but not those that have used up a budget of their own. If one dies
+// while the group waits for the backoff of another both are waited for: of
+// one_for_all all wait for the later one, of rest_for_one each for its own and
+// for those before it. If one does not start, rest_for_one tries again from
+// that one on (as OTP), one_for_all from the first.
 //
 // A blocking actor as a child must handle exit messages itself: CAF gives it
 // none while it waits for something else, and cannot kill it; it is abandoned.
 //
-// Requests that come while it stops, or after its end, are answered with
-// shutting_down, whose cause (cause_of) is why it stops; ready_atom is answered
-// with that cause itself if it is a failure. Only one that was killed has no
-// last word: CAF answers for it with sec::request_receiver_down.
+// What would start or stop children is answered with shutting_down while it
+// stops, anything after its end; the cause of that (cause_of) is why it stops;
+// ready_atom is answered with that cause itself if it is a failure. Only one
+// that was killed has no last word: CAF answers for it with
+// sec::request_receiver_down.
 //
 // A supervisor ends by itself with restart_intensity_reached when its budget is
 // used up, with start_failed when a child did not start initially, with
@@ -107,7 +118,8 @@ struct supervisor_spec {
   std::shared_ptr<event_hub> events;
   /// How long a killed child may take to be gone before it is abandoned.
   timespan kill_grace = std::chrono::seconds(5);
-  /// How long the stop of all children may take; what is left is killed then.
+  /// How long the stop of all children may take; what is left is killed then,
+  /// and abandoned after kill_grace on top.
   timespan stop_limit = infinite;
   /// For the jitter of backoff. 0: from the system.
   std::uint64_t seed = 0;

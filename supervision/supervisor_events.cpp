@@ -61,8 +61,10 @@ void supervisor_state::publish(event e) const {
 
 void supervisor_state::report_end(const child* x, const life& l,
                                   const caf::error& reason) {
+  if (!spec_.events)
+    return;
   auto by_itself = l.end == pressure::none;
-  if (by_itself && !l.ready && x)
+  if (by_itself && !l.ready && x && !will_be_stopped(*x))
     return; // its start failed: that has an event of its own
   auto name = event_name::child_terminated;
   auto level = severity::info;
@@ -78,6 +80,8 @@ void supervisor_state::report_end(const child* x, const life& l,
     level = severity::error;
   }
   auto e = x ? describe(name, level, *x) : describe(name, level);
+  if (!x && l.spec)
+    e.details = l.spec->details;
   e.child = l.id;
   e.actor_id = l.handle.id();
   if (l.ready)

@@ -1,5 +1,6 @@
 #include "charmer/supervision/supervisor_state.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace charmer {
@@ -67,13 +68,6 @@ bool supervisor_state::step() {
   }
   if (plan_->waiting)
     return false;
-  if (std::exchange(plan_->later, false)) {
-    plan_->waiting = true;
-    plan_->until = later(now(), plan_->delay);
-    send_later(self_, plan_->delay, retry_atom_v, std::uint64_t{0},
-               plan_generation_);
-    return true;
-  }
   if (auto x = find(plan_->awaited); x && x->state == child_state::starting)
     return false;
   plan_->awaited = 0;
@@ -81,12 +75,34 @@ bool supervisor_state::step() {
     plan_finished();
     return true;
   }
+  if (wait_before_start())
+    return false;
   auto number = plan_->starts.front();
   plan_->starts.pop_front();
   if (auto x = find(number); x && x->current == 0) {
     plan_->awaited = number;
     start(*x, occasion::planned);
   }
+  return true;
+}
+
+/// Whether the next start has to wait: for a backoff, or only until others were
+/// served between two attempts. Of one_for_all all depend on each other, so
+/// none starts before all may; of rest_for_one only those that come after it.
+bool supervisor_state::wait_before_start() {
+  time_point at;
+  for (auto number : plan_->starts) {
+    if (auto x = find(number))
+      at = std::max(at, x->retry_at);
+    if (spec_.strategy != strategy::one_for_all)
+      break;
+  }
+  auto wait = std::max(timespan{0}, timespan{at - now()});
+  if (!std::exchange(plan_->pause, false) && wait == timespan{0})
+    return false;
+  plan_->waiting = true;
+  plan_->until = later(now(), wait);
+  send_later(self_, wait, retry_atom_v, std::uint64_t{0}, plan_generation_);
   return true;
 }
 
@@ -97,14 +113,44 @@ bool supervisor_state::stops_are_done() {
       return true;
     auto batch = std::move(plan_->stops.front());
     plan_->stops.pop_front();
+    auto at = now();
     for (auto number : batch)
       if (auto x = find(number); x && x->current != 0) {
         plan_->stopping.insert(number);
         x->state = child_state::stopping;
-        dismiss(x->current, x->spec->effective_stop());
+        dismiss(x->current, x->spec->effective_stop(), at);
       }
   }
   return false;
+}
+
+/// From `since` on, no longer than the limit.
+void supervisor_state::expect(timetable::entry x, time_point since,
+                              timespan limit) {
+  if (limit >= longest_delay)
+    return;
+  if (auto at = since + limit; limits_.add(at, x))
+    send_later(self_, at - now(), time_limit_atom_v);
+}
+
+void supervisor_state::look_at_the_clock() {
+  auto at = now();
+  while (auto x = limits_.take(at))
+    switch (x->what) {
+      case timetable::limit::start:
+        start_time_up(x->token);
+        break;
+      case timetable::limit::stop:
+        if (x->token != 0)
+          stop_time_up(x->token, at);
+        else
+          whole_stop_time_up();
+        break;
+      case timetable::limit::kill:
+        kill_time_up(x->token);
+    }
+  if (auto next = limits_.wake_up(at))
+    send_later(self_, *next - at, time_limit_atom_v);
 }
 
 void supervisor_state::plan_finished() {

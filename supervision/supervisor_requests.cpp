@@ -1,6 +1,8 @@
 #include "charmer/supervision/supervisor_state.hpp"
 #include "charmer/supervision/validation.hpp"
 
+#include <utility>
+
 namespace charmer {
 
 namespace {
@@ -236,8 +238,11 @@ supervisor_state::terminate_child(const caf::actor& handle) {
 
 void supervisor_state::terminate(child& x, promise answer) {
   ++x.generation;
-  if (plan_)
-    std::erase(plan_->starts, x.number);
+  x.retry_at = {};
+  // What waits for its time may not have to wait any longer.
+  if (plan_ && std::erase(plan_->starts, x.number) > 0
+      && std::exchange(plan_->waiting, false))
+    ++plan_generation_;
   x.stopping.push_back(std::move(answer));
   give_up_next(x, about(supervision_errc::replaced, x.id));
   if (auto l = life_of(x.current)) {
@@ -256,12 +261,19 @@ caf::response_promise supervisor_state::restart_child(const std::string& id) {
   });
 }
 
+/// Why something is impossible that can be done with stopped children only.
+caf::error supervisor_state::not_stopped(const child& x) const {
+  if (x.state == child_state::stopped)
+    return {};
+  auto pending =
+      x.state == child_state::backoff || x.state == child_state::starting;
+  return about(
+      pending ? supervision_errc::restarting : supervision_errc::running, x.id);
+}
+
 void supervisor_state::start_again(child& x, promise answer) {
-  if (x.state != child_state::stopped) {
-    auto busy =
-        x.state == child_state::backoff || x.state == child_state::starting;
-    answer.deliver(about(
-        busy ? supervision_errc::restarting : supervision_errc::running, x.id));
+  if (auto refused = not_stopped(x)) {
+    answer.deliver(std::move(refused));
     return;
   }
   x.starting.push_back(std::move(answer));
@@ -274,11 +286,8 @@ caf::response_promise supervisor_state::delete_child(const std::string& id) {
 }
 
 void supervisor_state::forget(child& x, promise answer) {
-  if (x.state != child_state::stopped) {
-    auto pending = x.state == child_state::backoff;
-    answer.deliver(about(pending ? supervision_errc::restarting
-                                 : supervision_errc::running,
-                         x.id));
+  if (auto refused = not_stopped(x)) {
+    answer.deliver(std::move(refused));
     return;
   }
   remove(x);
@@ -333,7 +342,7 @@ void supervisor_state::start_beside(child& x, promise answer) {
   if (made->ready)
     took_over(x);
   else
-    send_later(self_, x.spec->start_limit, start_limit_atom_v, token);
+    expect({timetable::limit::start, token}, now(), x.spec->start_limit);
 }
 
 caf::response_promise supervisor_state::when_ready() {

@@ -16,7 +16,7 @@ void supervisor_state::ended(child& x, const caf::error& reason) {
     if (what == verdict::restart && !charge(x))
       exhausted(x);
     else
-      promote_next(x);
+      promote_next(x, what);
     return;
   }
   switch (what) {
@@ -62,7 +62,7 @@ void supervisor_state::restart(child& x, bool failed_start) {
   }
   auto delay = next_delay(x);
   if (is_group()) {
-    restart_group(x, delay, failed_start || delay > timespan{0});
+    restart_group(x, delay, failed_start);
     return;
   }
   x.state = child_state::backoff;
@@ -103,8 +103,12 @@ void supervisor_state::exhausted(child& x) {
   ended_for_good(x, !is_simple());
 }
 
-/// The first died while its replacement is being started.
-void supervisor_state::promote_next(child& x) {
+/// The first died while its replacement is being started, which takes its
+/// place; if it does not start, either, it is as if nobody had replaced it.
+void supervisor_state::promote_next(child& x, verdict what) {
+  if (what == verdict::restart)
+    publish(describe(event_name::child_restarting, severity::info, x));
+  x.otherwise = what;
   x.current = std::exchange(x.next, 0);
   x.last_actor = lives_.at(x.current).handle.address();
   x.state = child_state::starting;
@@ -124,19 +128,22 @@ timespan supervisor_state::next_delay(child& x) {
   return timespan{0};
 }
 
-/// All children that depend on the culprit stop, then all of them start.
+/// All children that depend on the culprit stop, then all of them start. If
+/// they were about to start anyhow each backoff counts, not the last one only.
 void supervisor_state::restart_group(child& culprit, timespan delay,
-                                     bool later) {
+                                     bool pause) {
   auto first = spec_.strategy == strategy::one_for_all ? 0 : culprit.number;
-  if (plan_ && plan_->what == purpose::group_restart)
-    first = std::min(first, plan_->first);
+  if (plan_ && plan_->what == purpose::group_restart) {
+    if (plan_->awaited != 0)
+      first = std::min(first, plan_->awaited);
+    if (!plan_->starts.empty())
+      first = std::min(first, plan_->starts.front());
+  }
+  culprit.retry_at = later(now(), delay);
   auto e = describe(event_name::child_restarting, severity::info, culprit);
   e.delay = delay;
   publish(std::move(e));
-  plan next{.what = purpose::group_restart,
-            .delay = delay,
-            .later = later,
-            .first = first};
+  plan next{.what = purpose::group_restart, .pause = pause, .first = first};
   std::vector<stoppable> living;
   for (auto& [number, x] : children_) {
     if (number < first || x.given_up)

@@ -9,6 +9,8 @@ void supervisor_state::start(child& x, occasion why) {
   ++x.generation;
   x.given_up = false;
   x.why = why;
+  x.otherwise = verdict::restart;
+  x.retry_at = {};
   x.state = child_state::starting;
   auto token = ++last_token_;
   auto made = call_start(x, token, false);
@@ -32,7 +34,7 @@ void supervisor_state::start(child& x, occasion why) {
   if (made->ready)
     became_ready(x, l);
   else
-    send_later(self_, x.spec->start_limit, start_limit_atom_v, token);
+    expect({timetable::limit::start, token}, l.since, x.spec->start_limit);
 }
 
 /// Runs the user's function; whatever it does becomes a value.
@@ -154,7 +156,10 @@ void supervisor_state::start_failed(child& x, const caf::error& why) {
     case occasion::requested:
       break;
     case occasion::automatic:
-      restart(x, true);
+      if (x.otherwise == verdict::restart || x.otherwise == verdict::renew)
+        restart(x, true);
+      else
+        ended_for_good(x, x.otherwise == verdict::keep && !is_simple());
       break;
     case occasion::planned:
       if (ready_)
@@ -215,6 +220,21 @@ void supervisor_state::give_up_next(child& x, const caf::error& why) {
     answer.deliver(why);
 }
 
+/// Nobody waits for ever for what never was ready: if it may take as long as it
+/// likes to stop, it is killed all the same.
+void supervisor_state::start_time_up(std::uint64_t token) {
+  auto l = life_of(token);
+  if (!l || l->ready)
+    return;
+  if (l->spec->effective_stop().waits_forever())
+    expect({timetable::limit::stop, token}, now(), spec_.kill_grace);
+  if (l->end == pressure::none)
+    give_up_start(token,
+                  make_error(supervision_errc::start_timeout,
+                             "child '" + l->id + "' was not ready within "
+                                 + to_short(l->spec->start_limit)));
+}
+
 // -- reports ------------------------------------------------------------------
 
 void supervisor_state::child_ready(std::uint64_t token) {
@@ -237,21 +257,6 @@ void supervisor_state::child_failed(std::uint64_t token, caf::error why) {
   if (!why)
     why = make_error(supervision_errc::start_failed);
   give_up_start(token, std::move(why));
-}
-
-/// Nobody waits for ever for what never was ready: if it may take as long as it
-/// likes to stop, it is killed all the same.
-void supervisor_state::start_time_up(std::uint64_t token) {
-  auto l = life_of(token);
-  if (!l || l->ready)
-    return;
-  if (l->spec->effective_stop().waits_forever())
-    send_later(self_, spec_.kill_grace, stop_limit_atom_v, token);
-  if (l->end == pressure::none)
-    give_up_start(token,
-                  make_error(supervision_errc::start_timeout,
-                             "child '" + l->id + "' was not ready within "
-                                 + to_short(l->spec->start_limit)));
 }
 
 } // namespace charmer

@@ -15,8 +15,8 @@
 // Invariants:
 // - each life is monitored and in the roster, until its down message came or it
 //   was abandoned; each has one token, which no other ever had
-// - each promise is in exactly one list, and every way out of the state it
-//   waits in settles it
+// - each promise that somebody waits for is in exactly one list, and every way
+//   out of the state it waits in settles it
 //
 // Threading: only inside the supervisor.
 #pragma once
@@ -26,6 +26,7 @@
 #include "charmer/supervision/roster.hpp"
 #include "charmer/supervision/stop_order.hpp"
 #include "charmer/supervision/supervisor.hpp"
+#include "charmer/supervision/timetable.hpp"
 
 #include <deque>
 #include <functional>
@@ -89,10 +90,7 @@ public:
   void child_failed(std::uint64_t token, caf::error why);
   void child_down(const caf::actor_addr& source, const caf::error& reason);
   void stop_requested(const caf::actor_addr& source, const caf::error& reason);
-  void start_time_up(std::uint64_t token);
-  void stop_time_up(std::uint64_t token);
-  void kill_time_up(std::uint64_t token);
-  void whole_stop_time_up();
+  void look_at_the_clock();
   void end();
   void retry(std::uint64_t number, std::uint64_t generation);
 
@@ -119,14 +117,15 @@ private:
     bool given_up = false; ///< it has used up its own budget
     child_state state = child_state::stopped;
     occasion why = occasion::planned;
-    std::uint64_t current = 0;  ///< token of the life, 0: none
+    verdict otherwise = verdict::restart; ///< if an automatic start fails
+    std::uint64_t current = 0;            ///< token of the life, 0: none
     std::uint64_t next = 0;     ///< token of the one started beside it
     caf::actor_addr last_actor; ///< the last that was its current life
     std::uint64_t incarnation = 0;
     std::uint64_t generation = 0; ///< makes a retry stale
     std::uint32_t attempt = 0;    ///< restarts since it last lived long
     std::uint64_t restarts = 0;   ///< that were charged, in all
-    time_point retry_at;          ///< if it waits for its retry
+    time_point retry_at;          ///< not started by itself before
     std::optional<restart_budget> budget;
     caf::error last; ///< why it ended or did not start
     caf::message arguments;
@@ -159,10 +158,9 @@ private:
     bool everything = false; ///< wait for every life, retiring ones too
     stop_batches stops;
     std::unordered_set<std::uint64_t> stopping; ///< of the current batch
-    timespan delay{0};                          ///< between stops and starts
-    bool later = false;      ///< wait for `delay` before the starts
-    bool waiting = false;    ///< that is now
-    time_point until;        ///< the end of that
+    bool pause = false;      ///< serve others before the next start
+    bool waiting = false;    ///< for the time of the next start
+    time_point until;        ///< that is when
     std::uint64_t first = 0; ///< a group: this child and those after it
     std::deque<std::uint64_t> starts;
     std::uint64_t awaited = 0; ///< the one that is being started
@@ -194,6 +192,7 @@ private:
                                    std::function<void(child&, promise)> act);
   void add_and_start(child_spec spec, promise answer);
   void terminate(child& x, promise answer);
+  caf::error not_stopped(const child& x) const;
   void start_again(child& x, promise answer);
   void forget(child& x, promise answer);
   void start_beside(child& x, promise answer);
@@ -212,6 +211,7 @@ private:
   void replacement_failed(child& x, const caf::error& why);
   void give_up_start(std::uint64_t token, caf::error why);
   void give_up_next(child& x, const caf::error& why);
+  void start_time_up(std::uint64_t token);
 
   // -- restarting (supervisor_restart.cpp) ------------------------------------
 
@@ -220,14 +220,18 @@ private:
   void restart(child& x, bool failed_start);
   bool charge(child& x);
   void exhausted(child& x);
-  void promote_next(child& x);
+  void promote_next(child& x, verdict what);
   timespan next_delay(child& x);
-  void restart_group(child& culprit, timespan delay, bool later);
+  void restart_group(child& culprit, timespan delay, bool pause);
 
   // -- stopping (supervisor_stop.cpp) -----------------------------------------
 
   void dismiss(std::uint64_t token, shutdown how);
-  void kill_life(std::uint64_t token, life& l);
+  void dismiss(std::uint64_t token, shutdown how, time_point at);
+  void kill_life(std::uint64_t token, life& l, time_point at);
+  void stop_time_up(std::uint64_t token, time_point at);
+  void whole_stop_time_up();
+  void kill_time_up(std::uint64_t token);
   void gone(std::uint64_t token, const caf::error& reason);
   void await_orphans(const std::vector<roster::entry>& orphans);
   void current_gone(child& x, const life& l, const caf::error& reason);
@@ -241,10 +245,12 @@ private:
   void advance();
   bool step();
   bool stops_are_done();
+  bool wait_before_start();
   void plan_finished();
   bool is_stopping() const;
   caf::error refusal(std::string text) const;
   caf::error not_ready() const;
+  void expect(timetable::entry x, time_point since, timespan limit);
   bool is_busy() const;
   bool will_be_stopped(const child& x) const;
 
@@ -280,6 +286,7 @@ private:
   std::deque<caf::actor_addr> dead_; ///< the last children that went down
   std::uint64_t last_number_ = 0;
   std::uint64_t last_token_ = 0;
+  timetable limits_;
   std::size_t abandoned_ = 0;
   bool ready_ = false;
   time_point since_; ///< of the begin, then of being ready

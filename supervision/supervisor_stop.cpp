@@ -15,32 +15,38 @@ constexpr std::size_t remembered_dead = 64;
 
 /// Begins to end a life; `gone` is called when it is down or abandoned.
 void supervisor_state::dismiss(std::uint64_t token, shutdown how) {
+  dismiss(token, how, now());
+}
+
+/// @param at now; the same for all that are stopped together
+void supervisor_state::dismiss(std::uint64_t token, shutdown how,
+                               time_point at) {
   auto& l = lives_.at(token);
   if (how.kills_at_once()) {
-    kill_life(token, l);
+    kill_life(token, l, at);
     return;
   }
   if (l.end != pressure::none)
     return;
   l.end = pressure::asked;
   ask_to_stop(self_->address(), l.handle);
-  send_later(self_, how.limit(), stop_limit_atom_v, token);
+  expect({timetable::limit::stop, token}, at, how.limit());
 }
 
-void supervisor_state::kill_life(std::uint64_t token, life& l) {
+void supervisor_state::kill_life(std::uint64_t token, life& l, time_point at) {
   if (l.end == pressure::killed)
     return;
   l.end = pressure::killed;
   kill(self_->address(), l.handle);
-  send_later(self_, spec_.kill_grace, kill_grace_atom_v, token);
+  expect({timetable::limit::kill, token}, at, spec_.kill_grace);
 }
 
-void supervisor_state::stop_time_up(std::uint64_t token) {
+void supervisor_state::stop_time_up(std::uint64_t token, time_point at) {
   auto l = life_of(token);
   if (!l || l->end != pressure::asked)
     return;
   l->overdue = true;
-  kill_life(token, *l);
+  kill_life(token, *l, at);
 }
 
 void supervisor_state::kill_time_up(std::uint64_t token) {
@@ -54,10 +60,11 @@ void supervisor_state::kill_time_up(std::uint64_t token) {
 }
 
 void supervisor_state::whole_stop_time_up() {
+  auto at = now();
   for (auto& [token, l] : lives_)
     if (l.end == pressure::none || l.end == pressure::asked) {
       l.overdue = true;
-      kill_life(token, l);
+      kill_life(token, l, at);
     }
 }
 
@@ -83,13 +90,17 @@ void supervisor_state::child_down(const caf::actor_addr& source,
 
 /// A life has ended, or we do not wait for it any longer.
 void supervisor_state::gone(std::uint64_t token, const caf::error& reason) {
-  auto l = lives_.at(token);
-  auto x = find(l.child);
-  report_end(x, l, reason);
-  if (l.end == pressure::abandoned)
-    lives_.at(token).child = 0;
-  else
-    lives_.erase(token);
+  auto i = lives_.find(token);
+  auto x = find(i->second.child);
+  report_end(x, i->second, reason);
+  life l;
+  if (i->second.end == pressure::abandoned) {
+    l = i->second;
+    i->second.child = 0;
+  } else {
+    l = std::move(i->second);
+    lives_.erase(i);
+  }
   if (l.below && l.end != pressure::abandoned)
     await_orphans(l.below->living());
   if (x && x->next == token) {
@@ -198,7 +209,7 @@ void supervisor_state::stop_all(caf::error reason) {
     x.answer.deliver(refusal(path_));
   for (auto& answer : std::exchange(readiness_, {}))
     answer.deliver(not_ready());
-  send_later(self_, spec_.stop_limit, stop_limit_atom_v, std::uint64_t{0});
+  expect({timetable::limit::stop}, now(), spec_.stop_limit);
   advance();
 }
 

@@ -74,7 +74,9 @@ supervision_tree supervisor_state::node_of(const life& l) const {
 timespan supervisor_state::until_retry(const child& x) const {
   if (x.state != child_state::backoff)
     return timespan{0};
-  auto at = plan_ && plan_->waiting ? plan_->until : x.retry_at;
+  auto at = x.retry_at;
+  if (plan_ && plan_->waiting)
+    at = std::max(at, plan_->until);
   return std::max(timespan{0}, timespan{at - now()});
 }
 

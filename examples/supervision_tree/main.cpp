@@ -17,7 +17,7 @@
 
 using namespace std::chrono_literals;
 
-// -- actors like any others: they know nothing of supervision -----------------
+// -- actors like any others; who throws says only that it means to ------------
 
 caf::behavior clock_actor(caf::event_based_actor*) {
   return {[](caf::get_atom) { return "nine"; }};

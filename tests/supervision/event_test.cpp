@@ -31,6 +31,21 @@ TEST_CASE("an event is one line, and what has several lines follows") {
          "lost=true pid=4711\n  stderr:\n    one\n    two");
 }
 
+TEST_CASE("the time of an event is right before 1970, too") {
+  auto at = [](timespan x) {
+    auto text = to_string(event{.name = "x", .wall = caf::timestamp{x}});
+    return text.substr(0, text.find(' '));
+  };
+  CHECK(at(1ns) == "1970-01-01T00:00:00.000000Z");
+  CHECK(at(-1ns) == "1969-12-31T23:59:59.999999Z");
+  CHECK(at(-1us) == "1969-12-31T23:59:59.999999Z");
+  CHECK(at(-250ms) == "1969-12-31T23:59:59.750000Z");
+  CHECK(at(-1s) == "1969-12-31T23:59:59.000000Z");
+  CHECK(at(-1s - 1us) == "1969-12-31T23:59:58.999999Z");
+  CHECK(at(-24h * 365) == "1969-01-01T00:00:00.000000Z");
+  CHECK(at(24h * 20453 + 1234567us) == "2025-12-31T00:00:01.234567Z");
+}
+
 TEST_CASE("an event is one JSON object on one line") {
   event e{.name = "x", .path = "root", .text = "line 1\nline \"2\""};
   e.reason = make_error(supervision_errc::not_found, "child 'a'");

@@ -116,15 +116,15 @@ bool group_model::step() {
   }
   if (plan_->until)
     return false;
-  if (std::exchange(plan_->later, false)) {
-    if (plan_->delay > timespan{0})
-      plan_->until = now + plan_->delay;
-    return true;
-  }
   if (auto x = find(plan_->awaited); x && x->state == child_state::starting)
     return false;
+  plan_->awaited = 0;
   if (plan_->starts.empty()) {
     plan_.reset();
+    return false;
+  }
+  if (auto at = next_start(); at > now) {
+    plan_->until = at;
     return false;
   }
   plan_->awaited = plan_->starts.front();
@@ -132,6 +132,19 @@ bool group_model::step() {
   if (auto x = find(plan_->awaited); x && x->current == nobody)
     start(plan_->awaited);
   return true;
+}
+
+/// All of one_for_all wait for the last backoff, of rest_for_one each member
+/// for its own.
+time_point group_model::next_start() const {
+  time_point result;
+  for (auto n : plan_->starts) {
+    if (auto i = members.find(n); i != members.end())
+      result = std::max(result, i->second.not_before);
+    if (!one_for_all_)
+      break;
+  }
+  return result;
 }
 
 bool group_model::stops_are_done() {
@@ -179,7 +192,7 @@ void group_model::gone(number n, const caf::error& why) {
     stopped(n);
   } else if (given_up || !was_ready) {
     x.state = child_state::stopped;
-    restart(n, true);
+    restart(n);
   } else {
     if (now - x.since >= x.plan.retry.value_or(backoff{}).reset_after)
       x.attempt = 0;
@@ -202,10 +215,11 @@ void group_model::stopped(number n) {
 
 void group_model::start(number n) {
   auto& x = *find(n);
+  x.not_before = {};
   if (auto& left = refuse[x.plan.id]; left > 0) {
     --left;
     x.state = child_state::stopped;
-    restart(n, true);
+    restart(n);
     return;
   }
   x.current = serials++;
@@ -233,9 +247,9 @@ void group_model::ended_by_itself(number n, const caf::error& why) {
   x.state = child_state::stopped;
   switch (decide(x.plan.restart, classify(why))) {
     case verdict::renew:
-      return restart_group(n, timespan{0}, false);
+      return restart_group(n, timespan{0});
     case verdict::restart:
-      return restart(n, false);
+      return restart(n);
     case verdict::keep:
       return ended_for_good(n, true);
     case verdict::remove:
@@ -250,7 +264,7 @@ void group_model::ended_for_good(number n, bool keep) {
     members.erase(n);
 }
 
-void group_model::restart(number n, bool failed_start) {
+void group_model::restart(number n) {
   auto& x = *find(n);
   if (!(x.budget ? *x.budget : budget_).charge(now)) {
     if (!x.budget)
@@ -263,14 +277,18 @@ void group_model::restart(number n, bool failed_start) {
   ++x.restarts;
   auto attempt = x.attempt++;
   auto delay = x.plan.retry ? x.plan.retry->delay(attempt, 0.5) : timespan{0};
-  restart_group(n, delay, failed_start || delay > timespan{0});
+  restart_group(n, delay);
 }
 
-void group_model::restart_group(number culprit, timespan delay, bool later) {
+void group_model::restart_group(number culprit, timespan delay) {
+  find(culprit)->not_before = now + delay;
   auto first = one_for_all_ ? 0 : culprit;
-  if (plan_)
-    first = std::min(first, plan_->first);
-  plan_ = plan{.first = first, .later = later, .delay = delay};
+  // Whoever was to be started still is.
+  if (plan_ && plan_->awaited != 0)
+    first = std::min(first, plan_->awaited);
+  if (plan_ && !plan_->starts.empty())
+    first = std::min(first, plan_->starts.front());
+  plan_ = plan{.first = first};
   for (auto& [n, x] : members) {
     if (n < first || x.spent)
       continue;

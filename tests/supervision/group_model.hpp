@@ -45,6 +45,7 @@ public:
     std::uint32_t attempt = 0;
     std::uint64_t restarts = 0;
     charmer::time_point since, ready_by, gone_at;
+    charmer::time_point not_before; ///< its backoff, also when others fail
     std::optional<counted_window> budget;
   };
 
@@ -93,8 +94,6 @@ private:
     number first = 0;
     std::deque<number> stops;
     number stopping = 0;
-    bool later = false;
-    charmer::timespan delay{0};
     std::optional<charmer::time_point> until; ///< waits until then
     std::deque<number> starts;
     number awaited = 0;
@@ -117,8 +116,9 @@ private:
 
   void ended_by_itself(number n, const caf::error& why);
   void ended_for_good(number n, bool keep);
-  void restart(number n, bool failed_start);
-  void restart_group(number culprit, charmer::timespan delay, bool later);
+  void restart(number n);
+  void restart_group(number culprit, charmer::timespan delay);
+  charmer::time_point next_start() const;
   void end(bool exhausted);
 
   bool one_for_all_;

@@ -1,7 +1,5 @@
 #include "model.hpp"
 
-#include "charmer/supervision/restart_decision.hpp"
-
 #include <algorithm>
 #include <utility>
 
@@ -65,9 +63,9 @@ void model::delete_child(std::size_t request, const std::string& id) {
   if (!x)
     return fail(request, supervision_errc::not_found);
   if (x->state != child_state::stopped)
-    return fail(request, x->state == child_state::backoff
-                             ? supervision_errc::restarting
-                             : supervision_errc::running);
+    return fail(request, x->state == child_state::running
+                             ? supervision_errc::running
+                             : supervision_errc::restarting);
   remove(id);
   answers[request].is = outcome::ok;
 }
@@ -223,6 +221,7 @@ void model::became_ready(child& x) {
 void model::start(const std::string& id) {
   auto& x = *find(id);
   x.spent = false;
+  x.otherwise = verdict::restart;
   ++x.incarnation;
   if (refused(x))
     start_failed(x);
@@ -236,7 +235,11 @@ void model::start_failed(child& x) {
   answer(requests, supervision_errc::start_failed);
   if (x.fresh)
     remove(x.plan.id);
-  else if (!std::exchange(x.by_hand, false))
+  else if (std::exchange(x.by_hand, false))
+    return;
+  else if (x.otherwise == verdict::keep || x.otherwise == verdict::remove)
+    ended_for_good(x.plan.id, x.otherwise == verdict::keep && !simple());
+  else
     restart(x.plan.id, true);
 }
 
@@ -271,6 +274,7 @@ void model::ended_by_itself(const std::string& id, const caf::error& why) {
     x.current = std::exchange(x.next, nobody);
     x.shown = x.next_incarnation;
     x.state = child_state::starting;
+    x.otherwise = what;
     x.ready_by = x.next_ready_by;
     for (auto request : std::exchange(x.replacing, {}))
       x.starting.push_back(request);
@@ -313,10 +317,7 @@ void model::restart_group(const std::string& culprit) {
   auto from = std::find_if(children.begin(), children.end(), [&](auto& x) {
     return strategy_ == strategy::one_for_all || x.plan.id == culprit;
   });
-  // A second failure within may concern fewer children: it never does here,
-  // because the first that fails is started first again.
-  auto first = std::min(group_first_.value_or(children.size()),
-                        std::size_t(from - children.begin()));
+  auto first = std::size_t(from - children.begin());
   std::vector<std::string> all;
   std::vector<std::string> leaving;
   for (auto i = first; i < children.size(); ++i) {
@@ -331,18 +332,17 @@ void model::restart_group(const std::string& culprit) {
   }
   for (auto& id : leaving)
     remove(id);
-  group_first_ = first;
   for (auto& id : all) {
     auto x = find(id);
     ++x->incarnation;
     if (refused(*x)) {
       x->state = child_state::stopped;
-      restart(id, true); // all of it once more
+      restart(id, true); // once more, from here on or all of it
       break;
     }
+    x->otherwise = verdict::restart;
     becomes_current(*x);
   }
-  group_first_.reset();
 }
 
 void model::exhausted(const std::string& id) {

@@ -4,6 +4,7 @@
 // group_model.hpp is about groups whose members take time.
 #pragma once
 
+#include "charmer/supervision/restart_decision.hpp"
 #include "charmer/supervision/supervisor.hpp"
 
 #include "counted_window.hpp"
@@ -46,6 +47,7 @@ public:
     bool fresh = false;
     bool by_hand = false; ///< restart_child: a failure keeps it stopped
     bool spent = false;   ///< its own budget: its group starts without it
+    verdict otherwise = verdict::restart; ///< if a promoted one does not start
     child_state state = child_state::stopped;
     serial current = nobody;
     serial next = nobody;
@@ -158,7 +160,6 @@ private:
   strategy strategy_;
   auto_shutdown when_;
   counted_window budget_;
-  std::optional<std::size_t> group_first_;
 };
 
 } // namespace test

@@ -1,7 +1,8 @@
 // Thousands of interleavings of starts, crashes, kills, stops, requests and
-// time, in any order. Whatever happens: every request is answered, no actor is
-// left, no restart exceeds the budget, and what a supervisor says about its
-// children is true.
+// time, in any order, on supervisors of all strategies; the stop of the whole
+// comes in the middle of it as often as at the end. Whatever happens: every
+// request is answered, no actor is left, no restart exceeds the budget, and
+// what a supervisor says about its children is true.
 #include "game.hpp"
 
 using namespace test;
@@ -16,8 +17,11 @@ public:
   /// One life of a supervisor.
   void live() {
     begin();
-    for (int i = 0; i < 60 && !is_over(); ++i) {
+    auto stop_at = maybe(40) ? 5 + below(50) : 1000;
+    for (std::size_t i = 0; i < 60 && !is_over(); ++i) {
       ++acts;
+      if (i == stop_at)
+        stop_in_play();
       act();
       check_budget();
     }
@@ -27,14 +31,25 @@ public:
 
   std::size_t acts = 0;
 
+  bool stopped_in_play = false;
+
 private:
-  string some_id() { return string(1, char('a' + below(6))); }
+  /// Of a child as it is asked for; of a template the last of its children are
+  /// meant.
+  string some_id() {
+    if (!simple_)
+      return string(1, char('a' + below(6)));
+    return "w#" + std::to_string(1 + made_ - std::min(made_, below(6)));
+  }
+
+  /// Under which `handles` and `tokens` know it.
+  string name_of(const string& id) const { return simple_ ? "w" : id; }
 
   child_spec some_child(const string& id) {
     manners how;
     how.stubborn = maybe(15);
     how.last_will = maybe(20) ? 700ms : 0ms;
-    auto x = maybe(30) ? slow_worker(id, how) : worker(id, how);
+    auto x = reporting(maybe(30) ? slow_worker(id, how) : worker(id, how));
     x.restart = restart_type(below(3));
     x.start_limit = 5s;
     if (maybe(30))
@@ -50,17 +65,23 @@ private:
 
   void begin() {
     using enum strategy;
-    strategy strategies[] = {one_for_one, one_for_all, rest_for_one};
+    strategy strategies[] = {one_for_one, one_for_all, rest_for_one,
+                             simple_one_for_one};
     when_ = auto_shutdown(below(3));
     limit_ = {.intensity = int(below(30)), .period = 5s};
     supervisor_spec spec{.name = "root",
-                         .strategy = strategies[below(3)],
+                         .strategy = strategies[below(4)],
                          .intensity = limit_,
                          .auto_shutdown = when_,
                          .kill_grace = 1s,
                          .seed = some_seed()};
+    simple_ = spec.strategy == simple_one_for_one;
+    if (simple_) {
+      spec.children = {some_child("w")};
+      own_budget_["w"] = spec.children[0].intensity.has_value();
+    }
     for (auto id : {"a", "b", "c"})
-      if (maybe(60)) {
+      if (!simple_ && maybe(60)) {
         spec.children.push_back(some_child(id));
         own_budget_[id] = spec.children.back().intensity.has_value();
       }
@@ -92,15 +113,16 @@ private:
     if (inner_ && !middle_)
       middle_ = target();
     auto id = some_id();
+    auto name = name_of(id);
     switch (below(16)) {
       case 0:
       case 1:
-        if (handles.count(id) > 0)
-          caf::anon_send(handles[id], caf::ok_atom::value, some_reason());
+        if (handles.count(name) > 0)
+          caf::anon_send(handles[name], caf::ok_atom::value, some_reason());
         break;
       case 2:
-        if (handles.count(id) > 0)
-          caf::anon_send_exit(handles[id], caf::exit_reason::kill);
+        if (handles.count(name) > 0)
+          caf::anon_send_exit(handles[name], caf::exit_reason::kill);
         break;
       case 3:
         if (!everybody.empty())
@@ -108,6 +130,11 @@ private:
                               caf::exit_reason::kill);
         break;
       case 4: {
+        if (simple_) {
+          ++made_;
+          request<caf::actor>(start_child_atom_v, caf::message{});
+          break;
+        }
         auto x = some_child(id);
         if (own_budget_.count(id) == 0)
           own_budget_[id] = x.intensity.has_value();
@@ -131,16 +158,16 @@ private:
         request<caf::actor>(replace_child_atom_v, id);
         break;
       case 9:
-        if (asked_by.count(id) > 0)
-          caf::anon_send(asked_by[id], child_ready_atom_v, tokens[id]);
+        if (asked_by.count(name) > 0)
+          caf::anon_send(asked_by[name], child_ready_atom_v, tokens[name]);
         break;
       case 10:
-        if (asked_by.count(id) > 0)
-          caf::anon_send(asked_by[id], child_failed_atom_v, tokens[id],
+        if (asked_by.count(name) > 0)
+          caf::anon_send(asked_by[name], child_failed_atom_v, tokens[name],
                          caf::error{caf::sec::cannot_open_port});
         break;
       case 11:
-        refuse[id] = int(below(2));
+        refuse[name] = int(below(2));
         break;
       case 12:
       case 13:
@@ -155,12 +182,26 @@ private:
     scheduler.run(maybe(50) ? 1000000 : below(6));
   }
 
+  /// The stop of the whole comes when it likes.
+  void stop_in_play() {
+    stopped_in_play = true;
+    say("stop");
+    auto whom = inner_ && maybe(50) && middle_ ? middle_ : root;
+    caf::anon_send_exit(whom, maybe(20) ? caf::exit_reason::kill
+                                        : caf::exit_reason::user_shutdown);
+  }
+
+  bool own_budget_of(const string& id) const {
+    auto i = own_budget_.find(simple_ ? "w" : id);
+    return i != own_budget_.end() && i->second;
+  }
+
   /// Restarts that the supervisor's budget paid for, in one period.
   void check_budget() {
     std::vector<std::int64_t> paid;
     for (const auto& e : events)
       if (e.name == event_name::child_restarting && e.child != "middle"
-          && !own_budget_[e.child])
+          && !own_budget_of(e.child))
         paid.push_back(e.monotonic_ns);
     for (auto first : paid) {
       std::int64_t inside = 0;
@@ -186,6 +227,10 @@ private:
       for (int pass = 0; pass < 8; ++pass)
         for (auto& [id, supervisor] : asked_by)
           make_ready(id);
+      // So many have the name of a template: each is told.
+      for (std::size_t who = 0; simple_ && i < 12 && who < reports_.size();
+           ++who)
+        report(who, true);
       advance(i < 10 ? 1s : 30s);
     }
     auto whom = inner_ ? (ended ? caf::actor{} : target()) : root;
@@ -208,7 +253,7 @@ private:
     CHECK(alive == running);
     auto counts = ask<child_counts>(whom, count_children_atom_v).value();
     CHECK(counts.active == running);
-    CHECK(counts.specs == all.value().size());
+    CHECK(counts.specs == (simple_ ? 1 : all.value().size()));
   }
 
   void stop() {
@@ -224,11 +269,14 @@ private:
       CHECK(came());
     middle_ = nullptr;
     asked_by.clear();
+    reports_.clear();
   }
 
   auto_shutdown when_ = auto_shutdown::never;
   restart_intensity limit_;
   bool inner_ = false;
+  bool simple_ = false;
+  std::size_t made_ = 0; ///< children of the template that were asked for
   caf::actor middle_;
   std::map<string, bool> own_budget_;
   std::vector<std::function<bool()>> came_;
@@ -238,12 +286,13 @@ private:
 
 TEST_CASE(
     "whatever happens in whatever order, nothing hangs and nothing leaks") {
-  std::size_t acts = 0;
+  std::size_t acts = 0, stopped_in_play = 0;
   std::map<string, std::size_t> seen;
   auto runs = for_each_seed([&](std::uint64_t seed, bool alone) {
     chaos x{seed};
     x.live();
     acts += x.acts;
+    stopped_in_play += x.stopped_in_play;
     for (const auto& e : x.events) {
       ++seen[e.name];
       if (alone)
@@ -254,6 +303,7 @@ TEST_CASE(
     return;
   // It would prove nothing if little had happened.
   CHECK(acts > 20 * runs);
+  CHECK(stopped_in_play > runs / 10);
   for (auto name :
        {event_name::child_started, event_name::child_terminated,
         event_name::child_restarting, event_name::child_replaced,

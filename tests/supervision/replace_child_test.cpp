@@ -164,3 +164,55 @@ TEST_CASE_FIXTURE(with_stubborn_child, "a stop waits for the retiring one") {
   CHECK(ended);
   CHECK(has_ended(first));
 }
+
+TEST_CASE_FIXTURE(with_child,
+                  "the restart that a promotion counts as is told as one") {
+  ask<caf::actor>(root, replace_child, string{"a"});
+  caf::anon_send_exit(first, caf::exit_reason::kill);
+  run();
+  auto told = named(event_name::child_restarting);
+  REQUIRE(told.size() == 1);
+  CHECK(told.front().child == "a");
+  CHECK(told.front().restarts == 1);
+  CHECK(told.front().delay == timespan{0});
+  make_ready("a");
+  CHECK(named(event_name::child_restarting).size() == 1);
+}
+
+TEST_CASE("whoever is not to be restarted is not because it was being "
+          "replaced") {
+  struct row {
+    restart_type type;
+    caf::error reason;
+    std::uint64_t specs;
+  };
+  using enum restart_type;
+  for (const auto& x :
+       {row{temporary, caf::sec::runtime_error, 0},
+        row{temporary, caf::error{}, 0}, row{transient, caf::error{}, 1}})
+    for (auto how : {"says so", "dies", "is late"}) {
+      INFO(to_string(x.type) << ", the second " << how);
+      world w;
+      w.supervise({.name = "root", .intensity = {.intensity = 0}});
+      auto a = w.slow_worker("a");
+      a.restart = x.type;
+      a.start_limit = 10s;
+      auto added = w.ask<caf::actor>(w.root, start_child_atom_v, a);
+      w.make_ready("a");
+      auto second = w.ask<caf::actor>(w.root, replace_child, string{"a"});
+      caf::anon_send(added.value(), caf::ok_atom::value, x.reason);
+      w.run();
+      CHECK(w.child("a").state == child_state::starting); // promoted
+      if (how == string{"says so"})
+        w.make_failed("a", caf::sec::cannot_open_port);
+      else if (how == string{"dies"})
+        w.crash("a");
+      else
+        w.advance(10s);
+      CHECK(is(second.error(), supervision_errc::start_failed));
+      CHECK_FALSE(w.ended);
+      CHECK(w.starts["a"] == 2);
+      CHECK(w.count() == child_counts{x.specs, 0, 0, x.specs});
+      CHECK(w.named(event_name::child_restarting).empty());
+    }
+}

@@ -226,12 +226,70 @@ TEST_CASE_FIXTURE(with_tree, "a root that does not answer is answered for") {
 }
 
 TEST_CASE_FIXTURE(with_tree, "of a supervisor that has ended no answer is "
-                             "awaited") {
-  supervise({.name = "root"});
+                             "awaited, and it is said that and why it has") {
+  supervise({.name = "root", .children = {worker("a")}});
   auto dead = root;
-  caf::anon_send_exit(root, caf::exit_reason::kill);
+  string why;
+  SUBCASE("it was killed") {
+    caf::anon_send_exit(root, caf::exit_reason::kill);
+    why = "request_receiver_down";
+  }
+  SUBCASE("it was stopped") {
+    caf::anon_send_exit(root, caf::exit_reason::user_shutdown);
+    why = "user_shutdown";
+  }
+  SUBCASE("it has given up") {
+    crash("a");
+    crash("a");
+    why = "restart_intensity_reached";
+  }
   run();
-  CHECK_FALSE(ask_tree(1h).value().answers);
+  auto x = ask_tree(1h).value();
+  CHECK_FALSE(x.answers);
+  CHECK(x.state == child_state::stopped);
+  CHECK_FALSE(x.address);
+  CHECK(x.reason.find(why) != string::npos);
+  auto text = to_string(x);
+  CHECK(text.find("stopped") != string::npos);
+  CHECK(text.find(why) != string::npos);
+  CHECK(text.find("running") == string::npos);
+  auto json = nlohmann::json::parse(to_json(x));
+  CHECK(json["state"] == "stopped");
+  CHECK(json["answers"] == false);
+}
+
+TEST_CASE_FIXTURE(with_tree, "a supervisor below that ends before it is asked "
+                             "itself is shown as ended") {
+  auto dead = system.spawn([] {});
+  run();
+  supervision_tree said{.id = "root", .path = "root"};
+  said.type = child_type::supervisor;
+  said.children.push_back({.id = "low",
+                           .path = "root/low",
+                           .type = child_type::supervisor,
+                           .state = child_state::running,
+                           .address = dead.address(),
+                           .uptime = 3s});
+  root = system.spawn(
+      [said]() -> caf::behavior { return {[=](tree_atom) { return said; }}; });
+  auto x = tree();
+  CHECK(x.answers);
+  REQUIRE(x.children.size() == 1);
+  CHECK_FALSE(x.children[0].answers);
+  CHECK(x.children[0].state == child_state::stopped);
+  CHECK(x.children[0].uptime == timespan{0});
+  CHECK(to_string(x).find("low  stopped  ") != string::npos);
+}
+
+TEST_CASE_FIXTURE(with_tree, "an actor that is no supervisor is told as such") {
+  root = system.spawn([](caf::event_based_actor* self) -> caf::behavior {
+    replace_default_handlers(self);
+    return {[](int) {}};
+  });
+  auto x = ask_tree(1h).value();
+  CHECK_FALSE(x.answers);
+  CHECK(x.state == child_state::running);
+  CHECK(x.reason.find("unexpected_message") != string::npos);
 }
 
 TEST_CASE_FIXTURE(with_tree, "ten thousand children are shown") {
