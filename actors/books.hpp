@@ -42,7 +42,7 @@ struct books {
 enum class worker_state : std::uint8_t {
   starting, ///< not yet ready
   ready,    ///< is given requests
-  retiring, ///< finishes what it has; a successor has taken over
+  retiring, ///< finishes what it has, and has or gets a successor
   expelled, ///< did not stop; being replaced
 };
 

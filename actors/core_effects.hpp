@@ -31,6 +31,10 @@ struct core_limits {
   /// Work that may lie in a worker's pipe behind what it runs. 0: none.
   std::chrono::nanoseconds prefetch{0};
   std::chrono::nanoseconds cancel_grace = std::chrono::milliseconds(500);
+  /// How long the other requests of a worker that hangs may go on.
+  std::chrono::nanoseconds worker_shutdown = std::chrono::seconds(5);
+  /// After so many requests, less its spread, a worker is worn. 0: never.
+  std::uint64_t max_requests = 0;
   /// Workers that are started beyond `size` while requests wait.
   std::uint32_t max_overflow = 0;
   /// How long one of them is kept once it is idle.
@@ -112,6 +116,13 @@ enum class assignment_result : std::uint8_t {
   worker_busy, ///< or gone
 };
 
+/// How a worker ended that owes somebody an answer.
+enum class worker_ending : std::uint8_t {
+  death,     ///< by itself; what it ran may have caused it
+  expulsion, ///< another request of it did not stop
+  stop,      ///< it was asked to stop, and its limit was over
+};
+
 /// An outcome that is not a worker's answer.
 template <class Request, class Cause>
 struct settlement {
@@ -124,6 +135,7 @@ struct settlement {
   std::uint32_t deaths = 0;
   std::string worker;
   std::uint64_t incarnation = 0;
+  worker_ending ending = worker_ending::death; ///< if it has ended
   std::optional<Cause> why;
 };
 
@@ -200,13 +212,15 @@ struct core_effects {
   /// Nobody needs them any more. Destroyed with the effects, because that may
   /// run code of the application's, which must find the core unlocked.
   std::vector<request> discarded;
-  std::vector<worker> expulsions; ///< end them, they do not listen
+  std::vector<worker> expulsions;        ///< end them, they do not listen
+  std::vector<std::string> replacements; ///< start successors of these
   std::vector<worker> dismissals; ///< they wanted to end and have nothing left
   caller_key watch = nullptr;     ///< tell `caller_died` when it ends
   /// Call `expire` then.
   std::optional<std::chrono::steady_clock::time_point> tick_at;
   bool wake = false;       ///< call `dispatch` and `decide` from elsewhere
   bool administer = false; ///< look at `vacancies` and `leftovers`
+  bool worn = false;       ///< a worker has answered max_requests
   breaker_change circuit = breaker_change::none;
 };
 

@@ -1,14 +1,15 @@
 // When a worker is to be asked whether it can work, and what its answers mean:
 // a plain rule, apart from the lifecycle manager that asks.
 //
-// It is asked every health_interval; after a bad answer sooner, after
+// It is asked every health_interval, less its spread, so that workers that
+// began together are not all asked together; after a bad answer sooner, after
 // health_timeout, so that a worker that cannot work is not kept for long, and
-// one that had a bad moment has another chance. Workers that became ready
-// together are not asked together: each interval is shorter by up to 10 %.
+// one that had a bad moment has another chance.
 //
 // Threading: a plain value. Time comes from the caller.
 #pragma once
 
+#include "charmer/actors/spread.hpp"
 #include "charmer/profiles/settings.hpp"
 
 #include <algorithm>
@@ -17,10 +18,10 @@ namespace charmer {
 
 class health_record {
 public:
-  /// `now`: the worker is ready, and taken to be well. `spread` from 0 to 1,
-  /// fixed for each incarnation, is how much of those 10 % is its own.
+  /// `now`: the worker is ready, and taken to be well. `spread`: see
+  /// spread.hpp.
   explicit health_record(time_point now, double spread = 0)
-      : asked_(now), share_(1.0 - spread / 10) {}
+      : asked_(now), spread_(spread) {}
 
   /// Whether it is to be asked now, if it has nothing else to do.
   bool due(const pool_settings& limits, time_point now) const {
@@ -29,8 +30,7 @@ public:
     auto pause = failures_ == 0
                      ? limits.health_interval
                      : std::min(limits.health_interval, limits.health_timeout);
-    auto since = static_cast<double>((now - asked_).count());
-    return !waiting_ && since >= static_cast<double>(pause.count()) * share_;
+    return !waiting_ && reached((now - asked_).count(), pause.count(), spread_);
   }
 
   void ask(time_point now) {
@@ -56,7 +56,7 @@ public:
 
 private:
   time_point asked_;
-  double share_;
+  double spread_;
   bool waiting_ = false;
   std::uint32_t failures_ = 0; // in a row
 };

@@ -7,13 +7,13 @@
 //
 // A function runs in a thread of its own: it may block, and call pools. What it
 // throws, and an error that it returns, is raised in Python as HostError, with
-// type and text. One that calls back into the pool whose command called it
-// needs another worker; a call that could only wait for itself is answered
-// would_deadlock.
+// type and text. What it calls carries the correlation of the command's call.
+// One that calls back into the pool whose command called it needs another
+// worker; a call that could only wait for itself is answered would_deadlock.
 //
 // An actor that is registered gets a host_call, and answers with a payload or
 // an error; what it calls on behalf of a command it calls with
-// {.chain = x.chain}.
+// {.correlation = x.correlation, .chain = x.chain}.
 //
 // Threading: functions may be called at once, from as many threads as commands
 // run. They may run until the actor system ends, even after their runtime.

@@ -1,10 +1,13 @@
 #include "charmer/actors/lifecycle_manager.hpp"
 
+#include "charmer/actors/lifecycle_events.hpp"
 #include "charmer/actors/recycling.hpp"
+#include "charmer/actors/spread.hpp"
 #include "charmer/supervision/errors.hpp"
 #include "charmer/supervision/messages.hpp"
 
 #include <algorithm>
+#include <random>
 
 namespace charmer {
 
@@ -16,99 +19,38 @@ using self_ptr = caf::stateful_actor<lifecycle_state>*;
 constexpr timespan pulse = std::chrono::seconds(1);
 constexpr timespan shortest_pulse = std::chrono::milliseconds(20);
 
-// How often age and requests are looked at. (Memory is asked of the operating
-// system, and looked at every lifecycle_check.)
-constexpr timespan count_look = std::chrono::seconds(1);
-
 // For how long the question after its health may wait at a worker that has
 // become busy meanwhile.
 constexpr timespan question_may_wait = std::chrono::milliseconds(500);
 
-double seconds(timespan x) {
-  return std::chrono::duration<double>(x).count();
-}
-
-// The same for each incarnation, evenly spread (Knuth's multiplicative hash).
-double spread_of(std::uint64_t incarnation) {
-  return static_cast<double>((incarnation * 2654435761u) % 1000) / 1000.0;
-}
-
-bool counts_something(const pool_settings& x) {
-  return x.ttl != infinite || x.max_requests != 0;
-}
-
-bool has_limits(const pool_settings& x) {
-  return counts_something(x) || x.memory_limit != 0;
-}
-
-event event_of(const pool_context_ptr& ctx, std::string name,
-               const std::string& worker) {
-  event x;
-  x.name = std::move(name);
-  x.path = ctx->path + "/workers";
-  x.child = worker;
-  x.set("pool", ctx->settings->name);
-  x.set("worker_id", worker);
-  return x;
-}
-
 // -- replacing ----------------------------------------------------------------
 
-void tell_recycled(const pool_context_ptr& ctx, const worker_stats& w,
-                   recycle_reason why) {
-  ctx->count_recycled(std::string{to_string(why)});
-  auto x = event_of(ctx, "charmer.worker.recycled", w.worker);
-  x.text = w.worker + " was recycled: " + std::string{to_string(why)};
-  x.uptime = w.uptime;
-  x.set("count", 1);
-  x.set("reason", to_string(why));
-  x.set("uptime_seconds", seconds(w.uptime));
-  x.set("request_count", w.requests);
-  x.set("memory", w.memory);
-  ctx->events->notify(std::move(x));
-}
-
-void tell_not_recycled(const pool_context_ptr& ctx, const worker_stats& w,
-                       recycle_reason why, const caf::error& cause) {
-  auto x = event_of(ctx, "charmer.worker.recycle_failed", w.worker);
-  x.level = severity::warning;
-  x.text =
-      w.worker + " could not be replaced and serves on: " + describe(cause);
-  x.reason = cause;
-  x.set("count", 1);
-  x.set("reason", to_string(why));
-  ctx->events->notify(std::move(x));
-}
-
-watched_worker* find_watched(self_ptr self, const pool_context_ptr& ctx,
+watched_worker* find_watched(self_ptr self, const std::string& pool,
                              std::uint64_t incarnation) {
-  auto& workers = state_of(self).pools[ctx->settings->name].workers;
+  auto& workers = state_of(self).pools[pool].workers;
   auto i = workers.find(incarnation);
   return i == workers.end() ? nullptr : &i->second;
 }
 
-// What keeps one successor from starting may keep the next one, too.
-void wait_before_next(self_ptr self, const pool_context_ptr& ctx,
-                      const worker_stats& w) {
-  if (auto known = find_watched(self, ctx, w.incarnation))
-    known->not_before = ctx->now()
-                        + ctx->settings->restart_backoff.delay(
-                            ++known->refused, spread_of(w.incarnation));
+// The next attempt comes later and later, as with any child.
+void put_off(self_ptr self, const pool_context_ptr& ctx,
+             std::uint64_t incarnation) {
+  auto known = find_watched(self, ctx->settings->name, incarnation);
+  if (!known)
+    return;
+  thread_local std::minstd_rand random{std::random_device{}()};
+  std::uniform_real_distribution<double> uniform;
+  known->retry_at = ctx->now()
+                    + ctx->settings->restart_backoff.delay(
+                        ++known->failed_starts, uniform(random));
 }
 
-// Whether a successor may be started for it now, unless somebody asks for one.
-bool may_replace(self_ptr self, const pool_context_ptr& ctx,
-                 const pool_stats& stats, const worker_stats& w) {
-  auto& busy = state_of(self).pools[ctx->settings->name].replacing;
-  auto known = find_watched(self, ctx, w.incarnation);
-  return busy.size() < surge_of(*ctx->settings, stats.size)
-         && busy.count(w.worker) == 0
-         && (!known || known->not_before <= ctx->now());
-}
+void check_limits(self_ptr self, const pool_context_ptr& ctx,
+                  const pool_stats& stats);
 
 // `done` is told once: nothing, or why the old one serves on.
 void replace(
-    self_ptr self, const pool_context_ptr& ctx, const worker_stats& w,
+    self_ptr self, const pool_context_ptr& ctx, worker_stats w,
     recycle_reason why,
     std::function<void(caf::error)> done = [](caf::error) {}) {
   auto supervisor = ctx->part(pool_part::worker_supervisor);
@@ -118,6 +60,8 @@ void replace(
     return;
   }
   auto pool = ctx->settings->name;
+  if (auto known = ctx->info(w.incarnation))
+    w.memory = ctx->profile->get_memory(*known);
   state_of(self).pools[pool].replacing.insert(w.worker);
   auto limit = ctx->settings->start_timeout + std::chrono::seconds(30);
   self->request(supervisor, limit, replace_child_atom_v, w.worker)
@@ -126,16 +70,17 @@ void replace(
             state_of(self).pools[pool].replacing.erase(w.worker);
             tell_recycled(ctx, w, why);
             done({});
+            // Who had to wait because of max_surge waits no longer.
+            check_limits(self, ctx, ctx->stats(false));
           },
           [=](const caf::error& e) {
-            // A later check tries again.
             state_of(self).pools[pool].replacing.erase(w.worker);
             if (e == supervision_errc::restarting) {
               // Its supervisor has not heard yet that it is ready.
               done(e);
               return;
             }
-            wait_before_next(self, ctx, w);
+            put_off(self, ctx, w.incarnation);
             auto cause = cause_of(e) ? cause_of(e) : e;
             tell_not_recycled(ctx, w, why, cause);
             done(make_error(pool_errc::start_failed, failure_of(cause)));
@@ -172,15 +117,40 @@ void recycle(self_ptr self, const pool_context_ptr& ctx, const std::string& id,
   replace(self, ctx, *w, recycle_reason::manual, std::move(done));
 }
 
+// Whether it may be replaced now: it is ready, its turn has come, and not too
+// many are being replaced.
+bool may_replace(self_ptr self, const pool_context_ptr& ctx,
+                 const pool_stats& stats, const worker_stats& w) {
+  auto& busy = state_of(self).pools[ctx->settings->name].replacing;
+  auto known = find_watched(self, ctx->settings->name, w.incarnation);
+  return w.state == worker_state::ready && busy.count(w.worker) == 0
+         && busy.size() < surge_of(*ctx->settings, stats.size)
+         && (!known || ctx->now() >= known->retry_at);
+}
+
 // -- limits -------------------------------------------------------------------
+
+// Those that are ready are known, and nobody else.
+void see_workers(watched_pool& known, const pool_stats& stats, time_point now) {
+  std::set<std::uint64_t> present;
+  for (auto& w : stats.workers)
+    if (w.state == worker_state::ready) {
+      present.insert(w.incarnation);
+      known.workers.try_emplace(
+          w.incarnation,
+          watched_worker{health_record{now, spread_of(w.incarnation)}, now});
+    }
+  std::erase_if(known.workers,
+                [&](auto& x) { return present.count(x.first) == 0; });
+}
 
 void check_limits(self_ptr self, const pool_context_ptr& ctx,
                   const pool_stats& stats) {
+  see_workers(state_of(self).pools[ctx->settings->name], stats, ctx->now());
   for (auto& w : stats.workers) {
-    if (w.state != worker_state::ready || !may_replace(self, ctx, stats, w))
-      continue;
     worker_age age{w.uptime, w.requests, w.memory};
-    if (auto why = due(*ctx->settings, age, spread_of(w.incarnation)))
+    auto why = due(*ctx->settings, age, spread_of(w.incarnation));
+    if (why && may_replace(self, ctx, stats, w))
       replace(self, ctx, w, *why);
   }
 }
@@ -189,27 +159,20 @@ void check_limits(self_ptr self, const pool_context_ptr& ctx,
 
 health_record* record_of(self_ptr self, const pool_context_ptr& ctx,
                          std::uint64_t incarnation) {
-  auto known = find_watched(self, ctx, incarnation);
+  auto known = find_watched(self, ctx->settings->name, incarnation);
   return known ? &known->health : nullptr;
 }
 
+// One for which there is no room now is asked again, and answers again.
 void bad_answer(self_ptr self, const pool_context_ptr& ctx,
-                const worker_view& w, const std::string& why) {
+                const worker_view& w, const std::string& why, bool hangs) {
   auto record = record_of(self, ctx, w.incarnation);
   if (!record)
     return; // it is gone
-  auto enough = record->bad_answer(*ctx->settings);
-  auto x = event_of(ctx, "charmer.worker.health_check_failed", w.worker);
-  x.level = severity::warning;
-  x.text = w.worker + " is not well: " + why;
-  x.set("count", 1);
-  x.set("failures", record->failures());
-  x.set("reason", why);
-  ctx->events->notify(std::move(x));
-  auto stats = ctx->stats();
+  auto enough = record->bad_answer(*ctx->settings) || hangs;
+  tell_ill(ctx, w.worker, record->failures(), why);
+  auto stats = ctx->stats(false);
   auto now = find_ready(stats, w.worker);
-  // Of many that are ill at once, because of what they share, the others have
-  // their turn with their next bad answer.
   if (enough && now && now->incarnation == w.incarnation
       && may_replace(self, ctx, stats, *now))
     replace(self, ctx, *now, recycle_reason::health);
@@ -223,11 +186,12 @@ bool says_nothing(const caf::error& e) {
          && code != pool_errc::unknown_command;
 }
 
-// One that does not answer is replaced by its pool, as after any request.
+// One that does not answer is ended by its pool after cancel_grace, as after
+// any request; its successor need not wait for that.
 void no_answer(self_ptr self, const pool_context_ptr& ctx, const worker_view& w,
                const caf::error& e) {
   if (!says_nothing(e))
-    bad_answer(self, ctx, w, describe(e));
+    bad_answer(self, ctx, w, describe(e), e == pool_errc::exec_timeout);
   else if (auto record = record_of(self, ctx, w.incarnation))
     record->no_answer();
 }
@@ -247,7 +211,7 @@ void ask(self_ptr self, const pool_context_ptr& ctx, const worker_view& w) {
       .then(
           [=, trouble = question->trouble](const reply& answer) {
             if (auto why = trouble(answer); !why.empty())
-              bad_answer(self, ctx, w, why);
+              bad_answer(self, ctx, w, why, false);
             else if (auto x = record_of(self, ctx, w.incarnation))
               x->good_answer();
           },
@@ -271,8 +235,8 @@ void check_health(self_ptr self, const pool_context_ptr& ctx,
 
 // -- heartbeats ---------------------------------------------------------------
 
-void tell_heartbeat(const pool_context_ptr& ctx, watched_worker& known,
-                    const worker_stats& w, const worker_view& view) {
+void see_progress(const pool_context_ptr& ctx, watched_worker& known,
+                  const worker_stats& w, const worker_view& view) {
   auto finished =
       view.info.evidence ? view.info.evidence->finished() : w.requests;
   auto load = ctx->profile->get_load(view);
@@ -281,15 +245,7 @@ void tell_heartbeat(const pool_context_ptr& ctx, watched_worker& known,
     known.finished = finished;
     known.moved = now;
   }
-  auto x = event_of(ctx, "charmer.worker.heartbeat", w.worker);
-  x.level = severity::trace;
-  x.set("incarnation", w.incarnation);
-  x.set("load", load);
-  x.set("finished", finished);
-  x.set("silent_seconds", seconds(now - known.moved));
-  x.set("memory", w.memory);
-  x.set("command", w.task);
-  ctx->events->notify(std::move(x));
+  tell_heartbeat(ctx, w, load, finished, now - known.moved);
 }
 
 void tell_heartbeats(self_ptr self, const pool_context_ptr& ctx,
@@ -299,9 +255,9 @@ void tell_heartbeats(self_ptr self, const pool_context_ptr& ctx,
     auto i = known.workers.find(w.incarnation);
     auto info = ctx->info(w.incarnation);
     if (i != known.workers.end() && info)
-      tell_heartbeat(ctx, i->second, w,
-                     {ctx->settings, w.worker, w.incarnation, *info,
-                      static_cast<std::uint32_t>(w.running)});
+      see_progress(ctx, i->second, w,
+                   {ctx->settings, w.worker, w.incarnation, *info,
+                    static_cast<std::uint32_t>(w.running)});
   }
 }
 
@@ -314,59 +270,48 @@ bool is_due(time_point& last, time_point now, timespan period) {
   return true;
 }
 
-// Those that are ready are known, and nobody else.
-void see_workers(watched_pool& known, const pool_stats& stats, time_point now) {
-  std::set<std::uint64_t> present;
-  for (auto& w : stats.workers)
-    if (w.state == worker_state::ready) {
-      present.insert(w.incarnation);
-      known.workers.try_emplace(
-          w.incarnation,
-          watched_worker{health_record{now, spread_of(w.incarnation)}, 0, now});
-    }
-  std::erase_if(known.workers,
-                [&](auto& x) { return present.count(x.first) == 0; });
-}
-
 // How often it is looked whose health is to be checked.
 timespan health_look(const pool_settings& x) {
   return std::min(x.health_interval / 10, x.health_timeout / 2);
 }
 
-// Whether a worker has reached its age or its requests.
-bool is_anyone_due(const pool_context_ptr& ctx, const pool_stats& stats) {
-  return std::any_of(stats.workers.begin(), stats.workers.end(), [&](auto& w) {
-    return w.state == worker_state::ready
-           && due(*ctx->settings, {w.uptime, w.requests, 0},
-                  spread_of(w.incarnation));
-  });
+// How often it is looked how old they are. What they have answered is told by
+// the core, but to nobody while there is no lifecycle manager.
+timespan age_look(const pool_settings& x) {
+  if (x.ttl == infinite && x.max_requests == 0)
+    return infinite;
+  return std::min({x.lifecycle_check, x.ttl / 20, pulse});
+}
+
+timespan memory_look(const pool_settings& x) {
+  return x.memory_limit == 0 ? infinite : x.lifecycle_check;
+}
+
+// Looked at for the first time, a pool tells from now on who is worn.
+watched_pool& watch(self_ptr self, const pool_context_ptr& ctx) {
+  ctx->enter(pool_part::lifecycle_manager, self);
+  auto now = ctx->now();
+  return state_of(self)
+      .pools
+      .try_emplace(ctx->settings->name, watched_pool{{}, now, now, now, {}, {}})
+      .first->second;
 }
 
 void check(self_ptr self, const pool_context_ptr& ctx) {
   auto& settings = *ctx->settings;
   auto now = ctx->now();
-  auto& known =
-      state_of(self)
-          .pools
-          .try_emplace(settings.name, watched_pool{now, now, now, now, {}, {}})
-          .first->second;
-  auto limits = has_limits(settings)
-                && is_due(known.limits_seen, now, settings.lifecycle_check);
-  auto counts =
-      counts_something(settings) && is_due(known.counts_seen, now, count_look);
+  auto& known = watch(self, ctx);
+  auto ages = is_due(known.ages_seen, now, age_look(settings));
+  auto memory = is_due(known.memory_seen, now, memory_look(settings));
   auto health = settings.health_interval != infinite
                 && is_due(known.health_seen, now, health_look(settings));
   auto heartbeat = ctx->events->traced()
                    && is_due(known.heartbeat_told, now, settings.heartbeat);
-  if (!limits && !counts && !health && !heartbeat)
+  if (!ages && !memory && !health && !heartbeat)
     return;
-  auto stats = ctx->stats(limits || heartbeat);
-  if (counts && !limits && is_anyone_due(ctx, stats)) {
-    limits = true;
-    stats = ctx->stats(true);
-  }
+  auto stats = ctx->stats(memory || heartbeat);
   see_workers(known, stats, now);
-  if (limits)
+  if (ages || memory)
     check_limits(self, ctx, stats);
   if (health)
     check_health(self, ctx, stats);
@@ -379,9 +324,8 @@ timespan pulse_of(const pool_registry& pools) {
   auto result = pulse;
   for (auto& ctx : pools.all()) {
     auto& x = *ctx->settings;
-    result = std::min({result, x.heartbeat, health_look(x)});
-    if (has_limits(x))
-      result = std::min(result, x.lifecycle_check);
+    result = std::min(
+        {result, x.heartbeat, health_look(x), age_look(x), memory_look(x)});
   }
   return std::max(result, shortest_pulse);
 }
@@ -395,6 +339,9 @@ void beat(self_ptr self, pool_registry& pools) {
 } // namespace
 
 lifecycle_counts counts_of(const pool_context& x) {
+  auto seconds = [](timespan t) {
+    return std::chrono::duration<double>(t).count();
+  };
   lifecycle_counts result;
   auto& limits = *x.settings;
   for (auto& w : x.stats().workers) {
@@ -419,9 +366,13 @@ caf::behavior lifecycle_manager(self_ptr self,
     // An error that nobody asked for ends nothing here.
   });
   pools->enter_manager(self);
-  send_later(self, pulse_of(*pools), check_atom_v);
+  self->send(self, check_atom_v);
   return {
       [=](check_atom) { beat(self, *pools); },
+      [=](look_atom, const std::string& pool) {
+        if (auto ctx = pools->find(pool))
+          check_limits(self, ctx, ctx->stats(false));
+      },
       [=](recycle_atom, const std::string& pool, const std::string& worker) {
         auto answer = self->make_response_promise();
         if (auto ctx = pools->find(pool))

@@ -14,6 +14,7 @@
 // Private to this room.
 //
 //   (recycle_atom, pool, worker)   replaces it; answers when that is done
+//   (look_atom, pool)              a worker of it has answered max_requests
 #pragma once
 
 #include "charmer/actors/health_record.hpp"
@@ -32,16 +33,16 @@ namespace charmer {
 /// What it remembers of one incarnation.
 struct watched_worker {
   health_record health;
-  std::uint64_t finished = 0; ///< requests, when it was looked at last
-  time_point moved;           ///< when that has changed last
-  std::uint32_t refused = 0;  ///< successors in a row that did not start
-  time_point not_before{};    ///< when the next one is tried
+  time_point moved;                ///< when `finished` has changed last
+  std::uint64_t finished = 0;      ///< requests, when it was looked at last
+  std::uint32_t failed_starts = 0; ///< of successors, in a row
+  time_point retry_at{};           ///< not before this is the next one started
 };
 
 /// What it remembers of one pool.
 struct watched_pool {
-  time_point limits_seen;
-  time_point counts_seen;
+  time_point ages_seen;
+  time_point memory_seen;
   time_point health_seen;
   time_point heartbeat_told;
   std::set<std::string> replacing;

@@ -112,6 +112,18 @@ void stop_leftovers(self_ptr self, const pool_context_ptr& ctx) {
       stop_one(self, ctx, supervisor, id);
 }
 
+// One of its requests does not stop. If the successor does not start, it has to
+// go all the same, and its supervisor goes on trying.
+void replace(self_ptr self, const pool_context_ptr& ctx,
+             const std::string& id) {
+  auto supervisor = ctx->part(pool_part::worker_supervisor);
+  if (!supervisor)
+    return; // all workers are being replaced
+  self->request(supervisor, answer_limit(ctx, ctx->settings->start_timeout),
+                replace_child_atom_v, id)
+      .then([](const caf::actor&) {}, [](const caf::error&) {});
+}
+
 void look(self_ptr self, const pool_context_ptr& ctx) {
   stop_leftovers(self, ctx);
   fill(self, ctx);
@@ -128,6 +140,9 @@ caf::behavior pool(self_ptr self, pool_context_ptr ctx) {
   self->send(self, look_atom_v);
   return {
       [=](look_atom) { look(self, ctx); },
+      [=](replace_child_atom, const std::string& id) {
+        replace(self, ctx, id);
+      },
       [=](tick_atom, std::uint64_t number) {
         if (number == state_of(self).retry_number)
           look(self, ctx);

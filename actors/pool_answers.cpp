@@ -120,6 +120,19 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
     case pool_errc::shutting_down:
       f.text = "the pool is being stopped";
       break;
+    case pool_errc::worker_died:
+      if (x.ending == worker_ending::expulsion) {
+        f.text = "the worker was replaced because another request that it ran "
+                 "did not stop (cancel_grace), and this one was not done in "
+                 "time (worker_shutdown)";
+        break;
+      }
+      if (x.ending == worker_ending::stop) {
+        f.text = "the worker was stopped, and this request was not done in "
+                 "time (worker_shutdown)";
+        break;
+      }
+      [[fallthrough]];
     default:
       // A worker that broke the protocol says so itself.
       if (x.code == pool_errc::worker_died && x.begun && x.why)

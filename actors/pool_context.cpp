@@ -1,6 +1,7 @@
 #include "charmer/actors/pool_context.hpp"
 
 #include "charmer/actors/resize_plan.hpp"
+#include "charmer/supervision/messages.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -18,6 +19,8 @@ core_limits limits_of(const pool_settings& x, const std::atomic<bool>* traced) {
   result.poison_after = x.poison_after;
   result.prefetch = x.prefetch;
   result.cancel_grace = x.cancel_grace;
+  result.worker_shutdown = x.worker_shutdown;
+  result.max_requests = x.max_requests;
   result.size = x.size;
   result.queue = x.queue != queue_order::off;
   result.lifo = x.queue == queue_order::lifo;
@@ -105,8 +108,12 @@ void pool_context::carry_out(effects& out, caf::execution_unit* context,
     tell_overrun(x);
   if (out.circuit != breaker_change::none)
     tell_circuit(out.circuit);
+  for (auto& x : out.replacements)
+    wake(pool_part::pool, replace_child_atom_v, x);
   if (out.administer)
     wake(pool_part::pool, look_atom_v);
+  if (out.worn)
+    wake(pool_part::lifecycle_manager, look_atom_v, settings->name);
   if (out.tick_at)
     wake(pool_part::task_monitor, arm_atom_v,
          timespan{out.tick_at->time_since_epoch()});
@@ -210,6 +217,7 @@ resized pool_context::resize(std::uint32_t size) {
     tell("charmer.pool.resized", severity::info,
          "from " + std::to_string(result.before) + " to "
              + std::to_string(result.after) + " workers");
+  tell_initialised(); // those that are ready may be all that are wanted now
   return result;
 }
 

@@ -48,6 +48,7 @@ enum class pool_part : std::uint8_t {
   queue_manager,
   task_monitor,
   worker_supervisor,
+  lifecycle_manager, ///< of all pools
 };
 
 /// Whether collections of the application's decide who is served by whom.
@@ -213,7 +214,7 @@ private:
   std::shared_ptr<const void> visitors_ = std::make_shared<int>();
   caf::weak_actor_ptr door_; // set once, before anybody else knows us
   mutable std::mutex parts_mutex_;
-  std::array<caf::actor_addr, 4> parts_;
+  std::array<caf::actor_addr, 5> parts_;
   std::map<std::uint64_t, worker_info> workers_;
   std::map<std::string, std::uint64_t> recycled_;
   const time_point began_;

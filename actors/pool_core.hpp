@@ -35,6 +35,7 @@
 #include "charmer/actors/request_table.hpp"
 #include "charmer/actors/seat_table.hpp"
 #include "charmer/actors/session_table.hpp"
+#include "charmer/actors/spread.hpp"
 #include "charmer/actors/timer_wheel.hpp"
 #include "charmer/actors/worker_table.hpp"
 
@@ -354,7 +355,10 @@ private:
   void bury_all(std::uint32_t at, time_point now, effects& out);
   void scatter(std::uint32_t seat, time_point now, effects& out);
   void dismiss(std::uint32_t at, time_point now, effects& out);
+  void give_up(std::uint32_t at, time_point now, effects& out);
+  bool serves_others(std::uint32_t at) const;
   void expel(std::uint32_t at, time_point now, effects& out);
+  worker_ending ending_of(const slot& w) const;
   std::uint32_t overflow_wanted() const;
   std::pair<std::uint64_t, std::uint64_t> load_of(const slot& w) const;
   bool empty() const;

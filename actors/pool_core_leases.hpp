@@ -159,7 +159,9 @@ void pool_core<T>::feed(std::uint32_t at, time_point now, effects& out) {
 template <class T>
 void pool_core<T>::settle_down(std::uint32_t at, time_point now, effects& out) {
   auto& w = workers_[at];
-  if (!w.leases.empty() || w.dead)
+  if (w.hangs_since && !w.dead)
+    give_up(at, now, out);
+  if (!w.leases.empty() || w.dead || w.state == worker_state::expelled)
     return;
   if (w.leaving) {
     w.leaving = false;

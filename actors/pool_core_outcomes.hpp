@@ -22,7 +22,9 @@ auto pool_core<T>::finish(std::uint64_t lease_id, verdict how,
   auto& r = requests_[id];
   if (measured)
     commands_[r.kind].estimate.add(*measured);
-  ++workers_[r.worker].requests;
+  auto& w = workers_[r.worker];
+  if (++w.requests == w.request_limit)
+    out.worn = true;
   std::optional<request> result;
   if (r.state == stage::cancelling) {
     ++counts_.stale;
@@ -102,9 +104,13 @@ void pool_core<T>::settle(std::uint32_t id, pool_errc code, bool begun,
                           const std::optional<cause>& why, time_point now,
                           effects& out) {
   ++(code == pool_errc::cancelled ? counts_.cancelled : counts_.failed);
-  auto counts = limits_.breaker.counts(code);
-  judge(id, counts ? verdict::failure : verdict::refusal, now, out);
   auto& r = requests_[id];
+  auto ending = r.worker == no_index ? worker_ending::death
+                                     : ending_of(workers_[r.worker]);
+  auto counts =
+      limits_.breaker.counts(code)
+      && (code != pool_errc::worker_died || ending == worker_ending::death);
+  judge(id, counts ? verdict::failure : verdict::refusal, now, out);
   if (code != pool_errc::cancelled && r.worker == no_index && r.deaths == 0)
     ++counts_.unserved;
   if (traced() && (begun || code == pool_errc::cancelled))
@@ -118,6 +124,7 @@ void pool_core<T>::settle(std::uint32_t id, pool_errc code, bool begun,
   s.begun = begun;
   s.errand = r.role == purpose::errand;
   s.deaths = r.deaths;
+  s.ending = ending;
   s.why = why;
   if (r.worker != no_index) {
     s.worker = workers_[r.worker].name;
@@ -238,8 +245,7 @@ void pool_core<T>::bury(std::uint32_t id, time_point now, effects& out) {
     return;
   }
   auto begun = may_have_begun(id);
-  // One that was expelled died of another request, which it would not let go.
-  if (begun && workers_[r.worker].state != worker_state::expelled)
+  if (begun && ending_of(workers_[r.worker]) == worker_ending::death)
     ++r.deaths;
   auto again = r.idempotent.value_or(commands_[r.kind].idempotent)
                && r.role == purpose::task && !r.streamed;

@@ -82,8 +82,8 @@ void pool_core<T>::expired(std::uint32_t id, time_point now, effects& out) {
       withdraw(id, pool_errc::exec_timeout, true, now, out);
       break;
     case stage::cancelling:
-      if (workers_[r.worker].state != worker_state::expelled && is_stuck(id))
-        expel(r.worker, now, out);
+      if (is_stuck(id))
+        give_up(r.worker, now, out);
       r.deadline = now + limits_.cancel_grace;
       arm(id, out);
       break;
@@ -169,8 +169,7 @@ void pool_core<T>::overran(std::uint32_t id, time_point now, effects& out) {
   }
   auto at = r.worker;
   withdraw(id, pool_errc::exec_timeout, true, now, out);
-  if (workers_[at].state != worker_state::expelled)
-    expel(at, now, out);
+  give_up(at, now, out);
 }
 
 } // namespace charmer

@@ -61,7 +61,10 @@ std::uint64_t pool_core<T>::add_worker(const vacancy& where) {
   ++starting_;
   if (where.seat == no_index)
     ++overflow_;
-  return workers_[workers_.add(where.worker, where.seat)].incarnation;
+  auto& w = workers_[workers_.add(where.worker, where.seat)];
+  w.request_limit =
+      first_to_reach(limits_.max_requests, spread_of(w.incarnation));
+  return w.incarnation;
 }
 
 template <class T>
@@ -237,6 +240,46 @@ void pool_core<T>::dismiss(std::uint32_t at, time_point now, effects& out) {
   workers_[at].dismissed = true;
   if (workers_[at].leases.empty())
     out.administer = true;
+}
+
+// One of its requests does not stop. Others that it runs are innocent: they go
+// on beside its successor, until they are done or their time is over.
+template <class T>
+void pool_core<T>::give_up(std::uint32_t at, time_point now, effects& out) {
+  auto& w = workers_[at];
+  if (w.state == worker_state::expelled)
+    return;
+  auto others = serves_others(at);
+  if (others && !w.hangs_since) {
+    if (w.state == worker_state::ready && !w.overflow)
+      out.replacements.push_back(w.name);
+    vacate(at, now, out);
+  }
+  if (!w.hangs_since)
+    w.hangs_since = now;
+  if (!others || now - *w.hangs_since >= limits_.worker_shutdown)
+    expel(at, now, out);
+}
+
+// Whether it runs what somebody waits for.
+template <class T>
+bool pool_core<T>::serves_others(std::uint32_t at) const {
+  auto id = workers_[at].leases.head;
+  while (id != no_index) {
+    auto& r = requests_[id];
+    if (r.state == stage::leased && r.role != purpose::lease
+        && may_have_begun(id))
+      return true;
+    id = r.next;
+  }
+  return false;
+}
+
+template <class T>
+worker_ending pool_core<T>::ending_of(const slot& w) const {
+  return w.state == worker_state::expelled ? worker_ending::expulsion
+         : w.leaving || w.dismissed        ? worker_ending::stop
+                                           : worker_ending::death;
 }
 
 template <class T>

@@ -150,6 +150,7 @@ void pool_context::tell_settled(pool_errc code, const caf_request& x,
   e.set("count", *count);
   e.set("queued", snapshot.counts.waiting);
   e.set("queued_bytes", snapshot.waiting_bytes);
+  set_correlation(e, x);
   events->notify(std::move(e));
 }
 
@@ -157,7 +158,7 @@ void pool_context::tell_initialised() {
   if (initialised_)
     return;
   auto ready = core.members().size();
-  if (ready < core.size() || initialised_.exchange(true))
+  if (ready == 0 || ready < core.size() || initialised_.exchange(true))
     return;
   event e;
   e.name = "charmer.pool.initialised";

@@ -1,5 +1,7 @@
 #include "charmer/actors/recycling.hpp"
 
+#include "charmer/actors/spread.hpp"
+
 #include <algorithm>
 
 namespace charmer {
@@ -22,15 +24,14 @@ std::string_view to_string(recycle_reason x) {
 
 std::optional<recycle_reason> due(const pool_settings& limits,
                                   const worker_age& age, double spread) {
-  auto reached = [spread](auto value, auto limit) {
-    return static_cast<double>(value)
-           >= static_cast<double>(limit) * (1.0 - spread / 10);
-  };
-  if (limits.memory_limit != 0 && reached(age.memory, limits.memory_limit))
+  if (limits.memory_limit != 0
+      && reached(age.memory, limits.memory_limit, spread))
     return recycle_reason::memory;
-  if (limits.max_requests != 0 && reached(age.requests, limits.max_requests))
+  if (limits.max_requests != 0
+      && reached(age.requests, limits.max_requests, spread))
     return recycle_reason::max_requests;
-  if (limits.ttl != infinite && reached(age.uptime.count(), limits.ttl.count()))
+  if (limits.ttl != infinite
+      && reached(age.uptime.count(), limits.ttl.count(), spread))
     return recycle_reason::ttl;
   return std::nullopt;
 }
@@ -39,8 +40,8 @@ bool is_near(double value, double limit) {
   return limit > 0 && value >= 0.8 * limit;
 }
 
-std::uint32_t surge_of(const pool_settings& x, std::uint32_t workers) {
-  return x.max_surge != 0 ? x.max_surge : std::max(1u, workers / 4);
+std::uint32_t surge_of(const pool_settings& x, std::uint32_t size) {
+  return x.max_surge != 0 ? x.max_surge : std::max(1u, size / 4);
 }
 
 } // namespace charmer

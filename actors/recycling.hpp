@@ -27,9 +27,7 @@ struct worker_age {
   std::uint64_t memory = 0; ///< resident bytes
 };
 
-/// Why a worker is due for replacement, if it is. `spread` from 0 to 1, fixed
-/// for each incarnation, moves its limits down by up to 10 %, so that workers
-/// that started together are not replaced together.
+/// Why a worker is due for replacement, if it is. `spread`: see spread.hpp.
 std::optional<recycle_reason> due(const pool_settings& limits,
                                   const worker_age& age, double spread);
 
@@ -38,7 +36,7 @@ std::optional<recycle_reason> due(const pool_settings& limits,
 /// none.
 bool is_near(double value, double limit);
 
-/// How many workers of a pool that has so many now may be replaced at once.
-std::uint32_t surge_of(const pool_settings& x, std::uint32_t workers);
+/// How many workers of a pool that has so many may be replaced at once.
+std::uint32_t surge_of(const pool_settings& x, std::uint32_t size);
 
 } // namespace charmer

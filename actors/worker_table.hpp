@@ -44,7 +44,9 @@ struct worker_slot {
   std::uint64_t requests = 0;       ///< answered
   std::chrono::nanoseconds work{0}; ///< in its pipe, estimated
   time_point since;                 ///< ready since
+  std::uint64_t request_limit = 0;  ///< with which it is worn; 0: none
   time_point front_since;           ///< when the oldest lease can have begun
+  std::optional<time_point> hangs_since; ///< one of its requests does not stop
   bool used = false;
   bool dead = false;
   bool overflow = false;

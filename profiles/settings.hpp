@@ -156,7 +156,11 @@ struct pool_settings {
   /// The same for a stream, from its request to its end.
   timespan stream_timeout = std::chrono::seconds(300);
   /// After the deadline: how long a command may take to notice that it was
-  /// cancelled before its worker is replaced.
+  /// cancelled before its worker is replaced. Other commands that run in the
+  /// same worker (profile "thread") are not to blame: it is given nothing more,
+  /// its successor is started, and they may go on for worker_shutdown. What is
+  /// not done then is tried again if it is idempotent, and else answered
+  /// worker_died with a text that says why.
   timespan cancel_grace = std::chrono::milliseconds(500);
   /// A task that runs longer is reported (wpool). infinite: none is.
   timespan overrun_warning = infinite;
@@ -177,7 +181,9 @@ struct pool_settings {
 
   /// From the start of the process to its handshake.
   timespan start_timeout = std::chrono::seconds(10);
-  /// Workers that are started at once.
+  /// Workers that are started at once when the pool is filled, in the beginning
+  /// or again. Those that died are restarted each by itself, at most
+  /// `intensity` of them; successors of living ones at most `max_surge`.
   std::uint32_t start_batch = 8;
   /// From being asked to stop to being killed. 0 (in a file also
   /// "brutal_kill"): killed at once.
@@ -202,16 +208,23 @@ struct pool_settings {
   std::uint32_t max_abandoned = 4;
 
   // -- recycling --------------------------------------------------------------
+  // Each worker's limits, and its health_interval, are up to 10 % lower, so
+  // that workers that began together are not replaced together.
 
-  /// A worker is replaced when it is older. infinite: never.
+  /// A worker is replaced when it is older. infinite: never. Noticed within a
+  /// twentieth of it, at most a second.
   timespan ttl = infinite;
-  /// A worker is replaced after so many requests. 0: never.
+  /// A worker is replaced after so many requests, told by the last of them. 0:
+  /// never.
   std::uint64_t max_requests = 0;
-  /// A worker is replaced when its resident memory is larger. 0: never.
+  /// A worker is replaced when its resident memory is larger, which is looked
+  /// at every lifecycle_check. 0: never.
   std::uint64_t memory_limit = 0;
-  /// How often ttl, requests and memory are looked at.
+  /// How often memory is looked at, and at the latest age and requests.
   timespan lifecycle_check = std::chrono::seconds(60);
-  /// Workers that are replaced at once. 0: a quarter of the pool, at least 1.
+  /// Workers that are replaced at once, for whatever reason but by hand. 0: a
+  /// quarter of the pool's present size, at least 1. After a successor that did
+  /// not start the next one is tried after restart_backoff.
   std::uint32_t max_surge = 0;
   /// How often a worker that is idle is asked whether it can work; a busy one
   /// has a deadline that shows. infinite: never.

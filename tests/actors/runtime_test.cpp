@@ -110,11 +110,19 @@ TEST_CASE("a worker is due by age, requests or memory, and not before") {
   CHECK(!due(x, {.uptime = 89s}, 1));
   CHECK(due(x, {.requests = 1000}, 0) == recycle_reason::max_requests);
   CHECK(due(x, {.memory = 2 << 20}, 0) == recycle_reason::memory);
-  CHECK(!due(x, {.memory = 900 << 10}, 0));
-  CHECK(due(x, {.memory = 950 << 10}, 1) == recycle_reason::memory);
+  // Those that grew alike from one model are not replaced together.
+  CHECK(due(x, {.memory = 95 * (1 << 20) / 100}, 1) == recycle_reason::memory);
+  CHECK(!due(x, {.memory = 95 * (1 << 20) / 100}, 0));
+  CHECK(!due(x, {.memory = 89 * (1 << 20) / 100}, 1));
+  CHECK(due(x, {.requests = 900}, 1) == recycle_reason::max_requests);
+  CHECK(!due(x, {.requests = 899}, 1));
+}
+
+TEST_CASE("a quarter of a pool is replaced at once, of what it has now") {
+  auto x = shop(8);
   CHECK(surge_of(x, 8) == 2);
+  CHECK(surge_of(x, 100) == 25);
   CHECK(surge_of(x, 1) == 1);
-  CHECK(surge_of(x, 100) == 25); // as many as there are, not as there were
   x.max_surge = 3;
   CHECK(surge_of(x, 100) == 3);
 }
