@@ -74,23 +74,28 @@ caf::error await_down(const state_ptr& st, const caf::actor& whom,
                     "not everything stopped in time; the rest was killed");
 }
 
+caf::error not_ready(const pool_context& ctx) {
+  failure f;
+  auto why = ctx.core.last_error();
+  if (why)
+    f = failure_of(*why);
+  f.pool = ctx.settings->name;
+  f.text = why ? f.text : "no worker of the pool was ready in time";
+  return make_error(pool_errc::start_failed, std::move(f));
+}
+
+// One pool that is broken does not keep the others from being waited for.
 caf::error
 await_workers(const state_ptr& st, timespan limit,
               const std::function<std::size_t(std::size_t size)>& wanted) {
   auto end = after(limit);
+  caf::error first;
   for (auto& ctx : st->pools->all()) {
     auto count = wanted(ctx->core.size());
-    if (ctx->core.wait_until_ready(count, end))
-      continue;
-    failure f;
-    auto why = ctx->core.last_error();
-    if (why)
-      f = failure_of(*why);
-    f.pool = ctx->settings->name;
-    f.text = why ? f.text : "no worker of the pool was ready in time";
-    return make_error(pool_errc::start_failed, std::move(f));
+    if (!ctx->core.wait_until_ready(count, end) && !first)
+      first = not_ready(*ctx);
   }
-  return {};
+  return first;
 }
 
 constexpr auto default_handler = "default";

@@ -79,7 +79,7 @@ public:
 
   /// Blocks until every pool has a worker that is ready, at most for `limit`.
   /// @returns start_failed with the reason (a Python traceback included) of the
-  /// first pool that has none.
+  /// first pool that has none; the others were waited for all the same.
   caf::error await_ready(timespan limit = std::chrono::seconds(60));
 
   /// Blocks until every worker of every pool is ready, at most for `limit`.

@@ -133,3 +133,92 @@ TEST_CASE("who stops listening to requests costs nothing any more") {
   f.app->stop_observing(*name);
   CHECK(!hub.traced());
 }
+
+TEST_CASE("what logs much does not hide what is measured, nor that the GIL is "
+          "back") {
+  auto x = shop(1);
+  x.adapter = "crowd:Crowd";
+  pool_fixture f{x};
+  // More than is told of either in a second.
+  CHECK(!f.call("chatter", {{"records", 3000}, {"events", 0}}).why);
+  CHECK(f.events.wait_for("precious"));
+  for (auto& e : f.events.all())
+    if (e.name == "precious")
+      CHECK(e.details.count("dropped_before") == 0);
+}
+
+TEST_CASE("what a worker says once is told, however much its adapter says") {
+  pool_fixture f{teller()};
+  CHECK(!f.call("emit_many", {{"name", "chatter"}, {"count", 3000}}).why);
+  CHECK(!f.call("gil_is_back").why);
+  CHECK(f.events.wait_for("charmer.worker.gil_enabled"));
+}
+
+TEST_CASE("more telemetry than is told is counted") {
+  auto x = shop(1);
+  x.adapter = "crowd:Crowd";
+  pool_fixture f{x};
+  CHECK(!f.call("chatter", {{"records", 0}, {"events", 3000}}).why);
+  auto counted = [](const event& e) {
+    return e.details.count("dropped_before") != 0;
+  };
+  f.eventually([&](auto&) {
+    CHECK(!f.call("chatter", {{"records", 0}, {"events", 1}}).why);
+    auto all = f.events.all();
+    return std::any_of(all.begin(), all.end(), counted);
+  });
+  CHECK(f.events.wait_for(counted));
+}
+
+TEST_CASE("a correlation id is in whatever is told of its request") {
+  auto x = shop(1);
+  x.adapter = "crowd:Crowd";
+  x.overrun_warning = 20ms;
+  x.max_queue_size = 1;
+  x.poison_after = 1;
+  pool_fixture f{x};
+  auto told = [&](const std::string& name, const std::string& correlation,
+                  const std::string& command) {
+    return f.events.wait_for([&](const event& e) {
+      return e.name == name && value_of(e, "correlation") == correlation
+             && value_of(e, "command") == command;
+    });
+  };
+  caf::scoped_actor other{f.sys};
+  auto running = charmer::call(other, f.pool, "sleep", {{"seconds", 0.5}},
+                               {.correlation = "runs"});
+  CHECK(f.eventually([](auto& s) { return s.counts.running == 1; }));
+  cast(f.pool, command("pid"),
+       {.queue_timeout = 100ms, .correlation = "waits"});
+  CHECK(f.call("pid", {}, {.correlation = "refused"}).why
+        == pool_errc::queue_full);
+  running.receive([](const reply&) {},
+                  [](caf::error& e) { FAIL(describe(e)); });
+  cast(f.pool, command("fail", {{"text", "no"}}), {.correlation = "fails"});
+  CHECK(f.call("die", {}, {.correlation = "kills"}).why == pool_errc::poisoned);
+  CHECK(told("charmer.worker.overrun", "runs", "sleep"));
+  CHECK(told("charmer.pool.queue_timeout", "waits", "pid"));
+  CHECK(told("charmer.pool.saturated", "refused", "pid"));
+  CHECK(told("charmer.request.failed", "fails", "fail"));
+  CHECK(told("charmer.request.quarantined", "kills", "die"));
+}
+
+TEST_CASE("what a function of the application calls has the correlation of the "
+          "command that called it") {
+  auto x = shop(2);
+  x.adapter = "crowd:Crowd";
+  pool_fixture f{x};
+  f.app->register_function("relay", [&](const host_call&) -> host_answer {
+    caf::scoped_actor self{f.sys};
+    caf::error why;
+    charmer::call(self, f.pool, "log", {{"text", "at the end of the chain"}})
+        .receive([](const reply&) {},
+                 [&](caf::error& e) { why = std::move(e); });
+    return why ? host_answer{why} : host_answer{true};
+  });
+  CHECK(!f.call("ask", {{"function", "relay"}}, {.correlation = "c-9"}).why);
+  CHECK(f.events.wait_for([](const event& e) {
+    return e.name == "charmer.worker.log" && e.text == "at the end of the chain"
+           && value_of(e, "correlation") == "c-9";
+  }));
+}

@@ -7,6 +7,8 @@
 #include <functional>
 #include <random>
 
+#include <nlohmann/json.hpp>
+
 namespace soak {
 
 namespace {
@@ -20,6 +22,8 @@ struct question {
   charmer::arguments args;
   charmer::call_options options;
   std::function<bool(const charmer::reply&)> right = [](auto&) { return true; };
+  /// 0: it is no stream. Else how many values come, counted from 0.
+  std::uint64_t values = 0;
   /// Beside those that can meet everyone.
   std::vector<pool_errc> errors;
   /// Beside an error, an answer is possible.
@@ -33,16 +37,27 @@ constexpr pool_errc common[] = {pool_errc::worker_died, pool_errc::wait_timeout,
 
 class mix {
 public:
-  explicit mix(std::uint64_t seed) : random_(seed) {}
+  mix(manners how, std::uint64_t seed) : how_(how), random_(seed) {}
 
   question next() {
-    auto dice = random_() % 1000;
-    if (dice < 700)
+    // What is not gentle has the highest numbers.
+    auto dice = random_() % (how_ == manners::gentle ? 900 : 1000);
+    if (dice < 500)
       return add();
-    if (dice < 850)
+    if (dice < 650)
       return echo();
-    if (dice < 900)
+    if (dice < 700)
       return {.command = "wait", .args = {{"seconds", 0.005}}};
+    if (dice < 740)
+      return same("later", static_cast<int>(dice));
+    if (dice < 780)
+      return stream(dice % 2 ? "count" : "count_later", dice % 40 + 1);
+    if (dice < 840)
+      return same("ask", static_cast<int>(dice), 2);
+    if (dice < 900)
+      return {.command = "remember",
+              .options = {.session = "guest " + std::to_string(dice)},
+              .right = [](auto& x) { return x.json() > 0; }};
     if (dice < 940)
       return {.command = "fail",
               .args = {{"text", "as asked"}},
@@ -69,6 +84,17 @@ public:
   }
 
 private:
+  // Answers `x`, so many times as large.
+  question same(const char* command, int x, int times = 1) {
+    return {.command = command, .args = {{"x", x}}, .right = [=](auto& answer) {
+              return answer.json() == x * times;
+            }};
+  }
+
+  question stream(const char* command, std::uint64_t values) {
+    return {.command = command, .args = {{"to", values}}, .values = values};
+  }
+
   question add() {
     auto a = static_cast<int>(random_() % 1000);
     return {
@@ -85,10 +111,12 @@ private:
             .right = [data](auto& x) { return x.text() == data; }};
   }
 
+  const manners how_;
   std::mt19937_64 random_;
 };
 
 struct caller_state {
+  manners how = manners::rough;
   std::unique_ptr<mix> questions;
   std::size_t open = 0;
 };
@@ -97,15 +125,35 @@ using caller = caf::stateful_actor<caller_state>;
 using tally_ptr = tally*;
 using flag_ptr = std::shared_ptr<std::atomic<bool>>;
 
-bool expected(const question& x, const caf::error& why) {
+bool expected(manners how, const question& x, const caf::error& why) {
   auto code = charmer::code_of(why);
-  if (!code)
+  if (!code || how == manners::gentle)
     return false;
   auto among = [&](auto& codes) {
     return std::find(std::begin(codes), std::end(codes), *code)
            != std::end(codes);
   };
   return among(common) || among(x.errors);
+}
+
+template <class Done, class Failed>
+void read(caller* self, const charmer::pool_handle& pool,
+          const std::shared_ptr<question>& x, tally_ptr all, Done done,
+          Failed failed) {
+  auto came = std::make_shared<std::uint64_t>(0);
+  charmer::stream(self, pool, x->command, x->args, x->options)
+      .then(
+          [=](const charmer::chunk& c) {
+            if (c.json() != (*came)++)
+              all->surprise(x->command + ": out of order: " + c.text());
+          },
+          [=](const charmer::stream_end& end) {
+            ++all->replies;
+            if (*came != x->values || end.chunks != x->values)
+              all->surprise(x->command + ": it ended too early");
+            done();
+          },
+          failed);
 }
 
 void ask(caller* self, const charmer::pool_handle& pool, tally_ptr all,
@@ -123,6 +171,16 @@ void ask(caller* self, const charmer::pool_handle& pool, tally_ptr all,
     else if (*going_on)
       ask(self, pool, all, going_on);
   };
+  auto failed = [=](const caf::error& why) {
+    all->fail(x->command, why);
+    if (!expected(self->state.how, *x, why))
+      all->surprise(x->command + ": " + charmer::describe(why));
+    done();
+  };
+  if (x->values != 0) {
+    read(self, pool, x, all, done, failed);
+    return;
+  }
   auto pending = charmer::call(self, pool, x->command, x->args, x->options);
   if (x->cancelled)
     pending.cancel();
@@ -134,12 +192,7 @@ void ask(caller* self, const charmer::pool_handle& pool, tally_ptr all,
                         + " was answered: " + answer.text().substr(0, 100));
         done();
       },
-      [=](const caf::error& why) {
-        all->fail(x->command, why);
-        if (!expected(*x, why))
-          all->surprise(x->command + ": " + charmer::describe(why));
-        done();
-      });
+      failed);
 }
 
 } // namespace
@@ -168,13 +221,14 @@ std::vector<std::string> tally::first_surprises() const {
   return surprises_;
 }
 
-load::load(caf::actor_system& sys, charmer::pool_handle pool,
+load::load(caf::actor_system& sys, charmer::pool_handle pool, manners how,
            std::uint64_t seed, std::size_t callers, std::size_t in_flight,
            tally& seen)
     : seen_(seen) {
   for (std::size_t i = 0; i < callers; ++i)
     sys.spawn([=, all = &seen, flag = going_on_](caller* self) {
-      self->state.questions = std::make_unique<mix>(seed + i);
+      self->state.how = how;
+      self->state.questions = std::make_unique<mix>(how, seed + i);
       for (std::size_t n = 0; n < in_flight; ++n)
         ask(self, pool, all, flag);
     });

@@ -6,6 +6,7 @@
 #include "charmer/charmer.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -39,12 +40,19 @@ private:
   std::vector<std::string> surprises_;
 };
 
+/// What the callers of a pool ask for.
+enum class manners : std::uint8_t {
+  rough,  ///< also what fails, leaks, hangs and dies
+  gentle, ///< only what succeeds; every error is a surprise
+};
+
 class load {
 public:
   /// @param in_flight how many calls each caller has under way, always
   /// @param seen is added to; REQUIRES: outlives all outcomes
-  load(caf::actor_system& sys, charmer::pool_handle pool, std::uint64_t seed,
-       std::size_t callers, std::size_t in_flight, tally& seen);
+  load(caf::actor_system& sys, charmer::pool_handle pool, manners how,
+       std::uint64_t seed, std::size_t callers, std::size_t in_flight,
+       tally& seen);
 
   /// No more calls. @returns whether every one got its outcome in time
   bool stop(double seconds);

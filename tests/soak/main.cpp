@@ -1,10 +1,16 @@
-// The soak: pools under a seeded mix of calls that work, fail, leak, hang, die
-// and are cancelled, while workers are recycled all the time and killed at
-// random. At the end the books balance, every call has had one outcome, and
-// memory, descriptors and processes are where they were.
+// The soak: pools under a seeded mix of calls, streams, sessions and calls to
+// the application, which work, fail, leak, hang, die and are cancelled, while
+// workers are recycled all the time, pools change their size, and workers are
+// killed at random. At the end the books balance, every call has had one
+// outcome, and memory, descriptors and processes are where they were.
+//
+// Two pools are left in peace: of one the workers are recycled, by age,
+// requests and hand, and no call fails nor is a worker ever missing; of the
+// other they are not, and hold in the end what they held.
 //
 //   build/tests/charmer_soak                           20 s, as the tests do
 //   build/tests/charmer_soak --time 10m --seed 7       by hand
+//   … --python python3.9 --python python3.12           one after the other
 //
 // A seed repeats the calls and the kills, not the moments at which the system
 // answers them.
@@ -14,9 +20,11 @@
 #include "charmer/profiles/units.hpp"
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include <caf/io/all.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -39,6 +47,9 @@ struct conditions {
   std::uint64_t seed = std::random_device{}();
   std::string python;
 };
+
+// Processes with this in their environment are not killed.
+constexpr auto protection = "CHARMER_SOAK_GENTLE";
 
 // -- pools --------------------------------------------------------------------
 
@@ -70,7 +81,19 @@ charmer::settings pools(const conditions& x) {
   threads.profile = "thread";
   threads.threads_per_worker = 4;
   threads.ttl = 1s;
-  result.pools = {worn, leaky, threads};
+  auto calm = pool(x, "calm");
+  calm.ttl = 1s;
+  calm.max_requests = 500;
+  auto steady = pool(x, "steady");
+  steady.size = 1;
+  steady.profile = "thread";
+  steady.threads_per_worker = 4;
+  for (auto* gentle : {&calm, &steady}) {
+    gentle->env[protection] = "1";
+    gentle->queue_timeout = 60s;
+    gentle->worker_shutdown = 30s; // what they run ends before that
+  }
+  result.pools = {worn, leaky, threads, calm, steady};
   return result;
 }
 
@@ -123,7 +146,7 @@ private:
       std::unique_lock guard{mutex_};
       if (changed_.wait_for(guard, pause, [this] { return over_; }))
         return;
-      auto victims = soak::workers();
+      auto victims = soak::workers_without(protection);
       if (!victims.empty()
           && ::kill(victims[random() % victims.size()], SIGKILL) == 0)
         ++kills_;
@@ -134,6 +157,35 @@ private:
   std::condition_variable changed_;
   bool over_ = false;
   std::atomic<std::uint64_t> kills_ = 0;
+  std::thread thread_;
+};
+
+// Somebody who recycles workers of one pool and changes the size of another,
+// all the time.
+class administrator {
+public:
+  explicit administrator(charmer::runtime& app)
+      : app_(app), thread_([this] { run(); }) {}
+
+  ~administrator() {
+    over_ = true;
+    thread_.join();
+    app_.resize("worn", 2);
+  }
+
+private:
+  void run() {
+    for (std::uint32_t i = 0; !over_; ++i) {
+      auto all = app_.workers("calm");
+      if (all && !all->empty())
+        app_.recycle_worker("calm", (*all)[i % all->size()].worker);
+      app_.resize("worn", 1 + i % 3);
+      std::this_thread::sleep_for(200ms);
+    }
+  }
+
+  charmer::runtime& app_;
+  std::atomic<bool> over_ = false;
   std::thread thread_;
 };
 
@@ -184,11 +236,26 @@ void check_vitals(verdict& all, const soak::vitals& before,
             "memory");
 }
 
-bool whole(const charmer::pool_stats& x) {
-  std::size_t ready = 0;
+// What a worker that was neither recycled nor killed held then and holds now.
+void check_worker(verdict& all, const soak::vitals& before,
+                  const soak::vitals& after) {
+  std::cout << "  steady, before: " << to_string(before) << '\n'
+            << "  steady, after:  " << to_string(after) << '\n';
+  all.check(before.memory != 0, "steady: the worker was looked at");
+  all.check(after.descriptors <= before.descriptors, "steady: descriptors");
+  all.check(after.memory <= before.memory + before.memory / 10 + (4 << 20),
+            "steady: memory");
+}
+
+std::size_t ready(const charmer::pool_stats& x) {
+  std::size_t result = 0;
   for (auto& worker : x.workers)
-    ready += worker.state == charmer::worker_state::ready;
-  return ready == x.size && x.counts.running == 0 && x.counts.waiting == 0;
+    result += worker.state == charmer::worker_state::ready;
+  return result;
+}
+
+bool whole(const charmer::pool_stats& x) {
+  return ready(x) == x.size && x.counts.running == 0 && x.counts.waiting == 0;
 }
 
 // -- a run --------------------------------------------------------------------
@@ -206,6 +273,8 @@ public:
     std::cout << "warm-up" << std::endl;
     all.check(loaded(warm_up, x_.seed), "the warm-up ended");
     auto before = soak::usual(3);
+    auto steady = steady_worker();
+    auto steady_before = soak::look_at(steady);
     std::cout << "soak" << std::endl;
     all.check(loaded(x_.seconds - warm_up, x_.seed + 1000), "the soak ended");
     auto after = soak::usual(3);
@@ -220,7 +289,12 @@ public:
     for (std::size_t i = 0; i < names_.size(); ++i)
       check_books(all, *app_.stats(names_[i]), totals_[i]);
     check_vitals(all, before, after);
-    for (auto reason : {"ttl", "max_requests", "memory"})
+    check_worker(all, steady_before, soak::look_at(steady));
+    all.check(steady == steady_worker(), "steady: the same worker");
+    all.check(fewest_calm_ == 2, "calm: never less than "
+                                     + std::to_string(fewest_calm_)
+                                     + " of 2 workers were ready");
+    for (auto reason : {"ttl", "max_requests", "memory", "manual"})
       all.check(recycled_->by_reason().count(reason) != 0,
                 std::string{"workers were recycled because of "} + reason);
     return all.good();
@@ -232,15 +306,19 @@ private:
   bool loaded(double seconds, std::uint64_t seed) {
     std::list<soak::load> loads;
     for (std::size_t i = 0; i < names_.size(); ++i)
-      loads.emplace_back(sys_, *app_.pool(names_[i]), seed + 100 * i, 4, 3,
-                         totals_[i]);
+      loads.emplace_back(sys_, *app_.pool(names_[i]),
+                         i < first_gentle ? soak::manners::rough
+                                          : soak::manners::gentle,
+                         seed + 100 * i, 4, 3, totals_[i]);
     {
       assassin killer{seed};
+      administrator somebody{app_};
       auto begin = clock_type::now();
       auto told = begin;
       auto end = begin + std::chrono::duration<double>(seconds);
       for (auto now = begin; now < end; now = clock_type::now()) {
-        std::this_thread::sleep_for(100ms);
+        std::this_thread::sleep_for(5ms);
+        fewest_calm_ = std::min(fewest_calm_, ready(*app_.stats("calm")));
         if (now - told < std::chrono::duration<double>(seconds / 10))
           continue;
         told = now;
@@ -252,6 +330,11 @@ private:
     for (auto& x : loads)
       good = x.stop(90) && good;
     return good && soak::eventually(60, [this] { return all_whole(); });
+  }
+
+  pid_t steady_worker() {
+    auto all = app_.metadata("steady");
+    return all && all->size() == 1 ? static_cast<pid_t>(all->at(0).pid) : 0;
   }
 
   bool all_whole() {
@@ -284,8 +367,10 @@ private:
   const conditions& x_;
   // Events come until the runtime has ended.
   std::shared_ptr<recycled> recycled_ = std::make_shared<recycled>();
-  std::vector<std::string> names_{"worn", "leaky", "threads"};
-  std::array<soak::tally, 3> totals_;
+  static constexpr std::size_t first_gentle = 3;
+  std::vector<std::string> names_{"worn", "leaky", "threads", "calm", "steady"};
+  std::array<soak::tally, 5> totals_;
+  std::size_t fewest_calm_ = 2;
 };
 
 struct with_pipes : charmer::config {
@@ -307,6 +392,9 @@ int soak_for(const conditions& x) {
       std::cerr << charmer::describe(err) << '\n';
       return 2;
     }
+    app->register_function("twice", [](const charmer::host_call& call) {
+      return call.json().at("x").get<int>() * 2;
+    });
     run all{sys, *app, x};
     good = all.go();
     app->stop();
@@ -335,7 +423,15 @@ int main(int argc, char** argv) {
          "how long: 20s if not said")
       ->type_name("DURATION");
   app.add_option("--seed", x.seed, "which calls and kills");
-  app.add_option("--python", x.python, "the interpreter");
+  std::vector<std::string> pythons;
+  app.add_option("--python", pythons, "the interpreter; several in turn");
   CLI11_PARSE(app, argc, argv);
-  return soak_for(x);
+  if (pythons.empty())
+    pythons.emplace_back();
+  auto result = 0;
+  for (auto& python : pythons) {
+    x.python = python;
+    result = std::max(result, soak_for(x));
+  }
+  return result;
 }

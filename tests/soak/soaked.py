@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import time
-from typing import List
+from typing import AsyncIterator, Iterator, List
 
 import charmer
 
@@ -26,6 +27,35 @@ class Soaked(charmer.ThreadSafeAdapter):
     def wait(self, seconds: float) -> float:
         time.sleep(seconds)
         return seconds
+
+    @charmer.command
+    async def later(self, x: int) -> int:
+        await asyncio.sleep(0.002)
+        return x
+
+    @charmer.command
+    def count(self, to: int) -> Iterator[int]:
+        yield from range(to)
+
+    @charmer.command
+    async def count_later(self, to: int) -> AsyncIterator[int]:
+        for i in range(to):
+            await asyncio.sleep(0)
+            yield i
+
+    @charmer.command
+    def remember(self) -> int:
+        """How often its session was here."""
+        session = charmer.session()
+        assert session is not None
+        with self.lock:
+            session["times"] = session.get("times", 0) + 1
+            times: int = session["times"]
+        return times
+
+    @charmer.command
+    def ask(self, x: int) -> object:
+        return charmer.host.call("twice", {"x": x})
 
     @charmer.command
     def fail(self, text: str) -> None:

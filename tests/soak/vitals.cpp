@@ -46,20 +46,19 @@ bool is_zombie(pid_t pid) {
   return at != std::string::npos && text[at + 2] == 'Z';
 }
 
-std::uint64_t resident() {
-  malloc_trim(0);
-  std::ifstream in{"/proc/self/statm"};
+std::uint64_t resident(const std::string& process) {
+  std::ifstream in{"/proc/" + process + "/statm"};
   std::uint64_t all = 0;
   std::uint64_t pages = 0;
   in >> all >> pages;
   return pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-std::size_t descriptors() {
-  // One of them is the iterator's own.
-  return static_cast<std::size_t>(std::distance(
-             fs::directory_iterator{"/proc/self/fd"}, fs::directory_iterator{}))
-         - 1;
+std::size_t descriptors(const std::string& process) {
+  std::error_code gone;
+  return static_cast<std::size_t>(
+      std::distance(fs::directory_iterator{"/proc/" + process + "/fd", gone},
+                    fs::directory_iterator{}));
 }
 
 } // namespace
@@ -70,9 +69,26 @@ std::vector<pid_t> workers() {
   return result;
 }
 
+std::vector<pid_t> workers_without(const std::string& variable) {
+  auto result = workers();
+  std::erase_if(result, [&](pid_t pid) {
+    auto all = '\0' + text_of(pid, "environ");
+    return all.find('\0' + variable + '=') != std::string::npos;
+  });
+  return result;
+}
+
+vitals look_at(pid_t pid) {
+  auto process = std::to_string(pid);
+  return {.memory = resident(process), .descriptors = descriptors(process)};
+}
+
 vitals look() {
   auto all = children();
-  vitals result{.memory = resident(), .descriptors = descriptors()};
+  malloc_trim(0);
+  // One descriptor is that of the list of descriptors.
+  vitals result{.memory = resident("self"),
+                .descriptors = descriptors("self") - 1};
   for (auto pid : all) {
     result.workers += is_worker(pid);
     result.zombies += is_zombie(pid);

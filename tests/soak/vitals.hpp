@@ -23,8 +23,14 @@ struct vitals {
 
 vitals look();
 
+/// A child, now: its memory and its descriptors.
+vitals look_at(pid_t pid);
+
 /// The living children that are Python workers.
 std::vector<pid_t> workers();
+
+/// Those in whose environment this variable is not set.
+std::vector<pid_t> workers_without(const std::string& variable);
 
 /// "RSS 41.2 MiB, 63 descriptors, 6 workers, 0 zombies"
 std::string to_string(const vitals& x);
