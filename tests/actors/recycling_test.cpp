@@ -154,27 +154,6 @@ TEST_CASE("a worker that is too old is noticed soon, however rarely anybody "
   CHECK(recycled(f, "ttl") >= 2);
 }
 
-TEST_CASE("a worker that has grown too large is replaced") {
-  auto x = crowd(2);
-  x.lifecycle_check = 20ms;
-  pool_fixture f{x};
-  std::uint64_t least = ~0ull;
-  for (auto& w : f.stats().workers)
-    least = std::min(least, w.memory);
-  CHECK(!f.app->stop_pool("default"));
-  x.memory_limit = least + (64 << 20);
-  f.pool = *f.app->start_pool(x);
-  REQUIRE(!f.app->await_all(limit));
-  CHECK(!f.call("grow", {{"bytes", 100 << 20}}).why);
-  REQUIRE(f.events.wait_for([](auto& e) { return by_reason(e, "memory"); }));
-  CHECK(f.eventually(
-      [](auto& s) { return s.workers.size() == 2 && ready(s) == 2; }));
-  CHECK(recycled(f, "memory") == 1);
-  for (auto& e : f.events.all())
-    if (by_reason(e, "memory"))
-      CHECK(value_of(e, "memory") > least + (64 << 20));
-}
-
 TEST_CASE("nobody waits longer because workers are recycled") {
   constexpr auto service = 100ms;
   auto slowest = [&](timespan ttl, std::uint64_t replaced) {
@@ -243,28 +222,6 @@ TEST_CASE("one whose health check hangs counts as recycled because of it") {
   CHECK(recycled(f, "health") >= 1);
   CHECK(f.eventually(
       [](auto& s) { return s.workers.size() == 1 && ready(s) == 1; }));
-}
-
-TEST_CASE("a successor that does not start is tried again, but not all the "
-          "time") {
-  scratch_file mood;
-  auto x = teller(mood, 1);
-  x.ttl = 200ms;
-  x.lifecycle_check = 20ms;
-  x.restart_backoff = {.minimum = 1s, .factor = 1, .jitter = 0};
-  pool_fixture f{x};
-  CHECK(f.events.wait_for([](auto& e) { return by_reason(e, "ttl"); }));
-  mood.write("will not start");
-  CHECK(f.events.wait_for("charmer.worker.recycle_failed"));
-  auto pid = f.call("pid").json();
-  auto first = std::chrono::steady_clock::now();
-  CHECK(f.events.wait_for("charmer.worker.recycle_failed", 3));
-  CHECK(std::chrono::steady_clock::now() - first > 1500ms);
-  CHECK(f.call("pid").json() == pid);
-  auto before = recycled(f, "ttl");
-  mood.write("");
-  CHECK(f.eventually([&](auto&) { return recycled(f, "ttl") > before; }));
-  CHECK(f.call("pid").json() != pid);
 }
 
 TEST_CASE("limits, illness, failed starts, kills and changes of size at once "
