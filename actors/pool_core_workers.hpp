@@ -277,9 +277,9 @@ bool pool_core<T>::serves_others(std::uint32_t at) const {
 
 template <class T>
 worker_ending pool_core<T>::ending_of(const slot& w) const {
-  return w.state == worker_state::expelled ? worker_ending::expulsion
-         : w.leaving || w.dismissed        ? worker_ending::stop
-                                           : worker_ending::death;
+  if (w.state == worker_state::expelled || w.hangs_since)
+    return worker_ending::expulsion;
+  return w.leaving || w.dismissed ? worker_ending::stop : worker_ending::death;
 }
 
 template <class T>

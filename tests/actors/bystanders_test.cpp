@@ -26,25 +26,26 @@ std::size_t count_of(pool_fixture& f, const std::string& name) {
 
 TEST_CASE("one of four threads hangs: the others end what they do, beside a "
           "successor") {
+  scratch_file signal;
   auto x = crowd();
   x.worker_shutdown = limit;
   pool_fixture f{x};
   auto pid = f.call("pid").json();
   caf::scoped_actor other{f.sys};
-  auto innocent = charmer::call(other, f.pool, "sleep", {{"seconds", 2}},
+  auto innocent = charmer::call(other, f.pool, "until", {{"path", signal.path}},
                                 {.timeout = limit});
   CHECK(f.eventually([](auto& s) { return s.counts.running == 1; }));
   auto hanging = f.call("hang", {}, {.timeout = 200ms});
   CHECK(hanging.why == pool_errc::exec_timeout);
   CHECK(hanging.what().traceback.find("in hang") != std::string::npos);
-  // The successor serves while the innocent one still sleeps.
+  // The successor serves while the innocent one is still at it.
   CHECK(f.eventually([](auto& s) { return s.workers.size() == 2; }));
-  CHECK(f.events.wait_for("charmer.worker.ready", 1));
   auto after = f.call("pid", {}, {.timeout = limit});
   REQUIRE_MESSAGE(!after.why, describe(after.why));
   CHECK(after.json() != pid);
   CHECK(count_of(f, "charmer.worker.terminated") == 0);
-  innocent.receive([](const reply& r) { CHECK(r.json() == 2); },
+  signal.write("go on");
+  innocent.receive([](const reply& r) { CHECK(r.json() == "done"); },
                    [](caf::error& e) { FAIL(describe(e)); });
   CHECK(f.events.wait_for("charmer.worker.terminated"));
   CHECK(f.eventually(

@@ -167,8 +167,10 @@ TEST_CASE("nobody waits longer because workers are recycled") {
     callers calls{f, 3, "sleep", {{"seconds", 0.1}}};
     auto end = std::chrono::steady_clock::now() + limit;
     while ((recycled(f, "ttl") < replaced || calls.answered < 60)
-           && std::chrono::steady_clock::now() < end)
+           && std::chrono::steady_clock::now() < end) {
       fewest = std::min(fewest, ready(f.stats()));
+      f.self->receive(caf::after(2ms) >> [] {});
+    }
     calls.stop();
     CHECK(recycled(f, "ttl") >= replaced);
     CHECK(calls.failures() == std::vector<std::string>{});

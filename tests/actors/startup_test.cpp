@@ -20,7 +20,7 @@ public:
         host->retiring();
         self->quit(x.reason);
       });
-      return {[=](caf::ok_atom) { host->ready({.handle = self}); },
+      return {[=](caf::ok_atom) { host->ready({.handle = caf::actor{self}}); },
               [](const std::string&) { return 1; }};
     });
     on_exit(who, [this, host, id = who.id()](const caf::error& why) {

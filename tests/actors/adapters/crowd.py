@@ -27,6 +27,13 @@ class Crowd(charmer.ThreadSafeAdapter):
         return seconds
 
     @charmer.command
+    def until(self, path):
+        """There is something in that file."""
+        while not os.path.getsize(path):
+            time.sleep(0.001)
+        return "done"
+
+    @charmer.command
     def hang(self):
         """Does not look whether it is still wanted."""
         while True:
