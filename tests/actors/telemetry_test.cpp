@@ -177,11 +177,9 @@ TEST_CASE("a correlation id is in whatever is told of its request") {
   x.max_queue_size = 1;
   x.poison_after = 1;
   pool_fixture f{x};
-  auto told = [&](const std::string& name, const std::string& correlation,
-                  const std::string& command) {
+  auto told = [&](const std::string& name, const std::string& correlation) {
     return f.events.wait_for([&](const event& e) {
-      return e.name == name && value_of(e, "correlation") == correlation
-             && value_of(e, "command") == command;
+      return e.name == name && value_of(e, "correlation") == correlation;
     });
   };
   caf::scoped_actor other{f.sys};
@@ -196,11 +194,11 @@ TEST_CASE("a correlation id is in whatever is told of its request") {
                   [](caf::error& e) { FAIL(describe(e)); });
   cast(f.pool, command("fail", {{"text", "no"}}), {.correlation = "fails"});
   CHECK(f.call("die", {}, {.correlation = "kills"}).why == pool_errc::poisoned);
-  CHECK(told("charmer.worker.overrun", "runs", "sleep"));
-  CHECK(told("charmer.pool.queue_timeout", "waits", "pid"));
-  CHECK(told("charmer.pool.saturated", "refused", "pid"));
-  CHECK(told("charmer.request.failed", "fails", "fail"));
-  CHECK(told("charmer.request.quarantined", "kills", "die"));
+  CHECK(told("charmer.worker.overrun", "runs"));
+  CHECK(told("charmer.pool.queue_timeout", "waits"));
+  CHECK(told("charmer.pool.saturated", "refused"));
+  CHECK(told("charmer.request.failed", "fails"));
+  CHECK(told("charmer.request.quarantined", "kills"));
 }
 
 TEST_CASE("what a function of the application calls has the correlation of the "
