@@ -3,7 +3,7 @@
 //
 // What one of 10,000 takes beside one of 1,250, over the same of actors that
 // somebody spawns, monitors and ends with bare CAF: those are linear in their
-// number, too, and take 1.4 times as long each (measured by this row), because
+// number, too, and take 1.3 to 1.5 times as long each (see there), because
 // so many actors do not find room in the caches of a core. A supervisor that
 // looked through its children for each of them would be at eight. Both figures
 // are shown as they are, too.

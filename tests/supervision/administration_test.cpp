@@ -371,3 +371,32 @@ TEST_CASE_FIXTURE(world,
   crash("w");
   CHECK(said == std::vector<string>{"x", "x"});
 }
+
+TEST_CASE_FIXTURE(world, "a child that is being started again is restarting, "
+                         "for whoever asks") {
+  supervise({.name = "root", .children = {slow_worker("a")}});
+  make_ready("a");
+  crash("a");
+  REQUIRE(child("a").state == child_state::starting);
+  CHECK(is(ask<caf::actor>(root, restart_child, string{"a"}).error(),
+           supervision_errc::restarting));
+  CHECK(is(ask<nothing>(root, delete_child, string{"a"}).error(),
+           supervision_errc::restarting));
+  make_ready("a");
+  CHECK(is(ask<nothing>(root, delete_child, string{"a"}).error(),
+           supervision_errc::running));
+}
+
+TEST_CASE_FIXTURE(world, "a supervisor ends with the reason that it is sent, "
+                         "and does not for none") {
+  supervise({.name = "root", .children = {worker("a")}});
+  caf::anon_send(root, caf::exit_msg{root.address(), caf::error{}});
+  run();
+  CHECK_FALSE(ended);
+  CHECK(alive("a"));
+  caf::anon_send_exit(root, caf::exit_reason::remote_link_unreachable);
+  run();
+  CHECK(ended);
+  CHECK(is(end_reason, caf::exit_reason::remote_link_unreachable));
+  CHECK_FALSE(alive("a"));
+}
