@@ -68,6 +68,9 @@ pool_errc pool_core<T>::submit(submission x, time_point now, effects& out) {
     return pool_errc::none;
   }
   enqueue(id, to.where, to.line, false, out);
+  // Where nobody has a seat it waits for anybody, who may be idle.
+  out.wake =
+      out.wake || (to.where == place::central && workers_.idle() != no_index);
   if (waiting_ == 1 && traced())
     trace(request_step::waiting, id, nanoseconds{0}, out);
   return pool_errc::none;
