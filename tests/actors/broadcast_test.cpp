@@ -82,6 +82,55 @@ TEST_CASE("workers that die of a broadcall are errors, the others replies") {
   CHECK(f.comes_to(6, 0, 0));
 }
 
+TEST_CASE("workers that are killed while they hold a broadcall are errors") {
+  register_native("every_second", [](caf::actor_system& sys) {
+    static std::atomic<int> count = 0;
+    auto answers = ++count % 2 == 0;
+    return sys.spawn([=](caf::event_based_actor* self) -> caf::behavior {
+      replace_default_handlers(self);
+      auto held = std::make_shared<std::vector<caf::response_promise>>();
+      return {[=](job& x) -> caf::result<std::uint64_t> {
+        x.run(self);
+        if (answers)
+          return std::uint64_t{self->id()};
+        held->push_back(self->make_response_promise());
+        return caf::delegated<std::uint64_t>{};
+      }};
+    });
+  });
+  auto x = lab(6);
+  x.adapter = "every_second";
+  native_fixture f{x};
+  f.door.open();
+  auto asked = broadcall(f.self, f.pool, wait_at(f.door));
+  REQUIRE(f.door.wait_for(6));
+  REQUIRE(f.comes_to(3, 3, 0));
+  std::set<std::string> doomed;
+  for (auto& w : f.stats().workers)
+    if (w.running != 0)
+      doomed.insert(w.worker);
+  auto living = *f.app->workers();
+  for (auto& w : living)
+    if (doomed.count(w.worker) != 0)
+      kill(f.self->address(), w.handle);
+  asked.receive(
+      [&](gathered& got) {
+        CHECK(got.replies.size() == 3);
+        CHECK(got.errors.size() == 3);
+        for (auto& e : got.errors) {
+          CHECK(e.why == pool_errc::worker_died);
+          CHECK(doomed.count(e.worker) == 1);
+        }
+      },
+      [](caf::error& e) { FAIL(describe(e)); });
+  CHECK(f.events.wait_for("charmer.worker.terminated", 3));
+  CHECK(f.eventually([](auto& s) {
+    return std::count_if(s.workers.begin(), s.workers.end(),
+                         [](auto& w) { return w.state == worker_state::ready; })
+           == 6;
+  }));
+}
+
 TEST_CASE("with one that takes too long the whole broadcall has timed out") {
   native_fixture f{lab(4)};
   std::atomic<int> turn{0};

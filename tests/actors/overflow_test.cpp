@@ -165,7 +165,9 @@ TEST_CASE("an idle one is kept for as long as retention says, and no longer") {
   CHECK(f.call());
   CHECK(count(f.stats()) == counts{1, 1, 1});
   REQUIRE(f.events.wait_for(ended("overflow-1")));
-  CHECK(clock::now() - before >= 200ms);
+  auto kept = clock::now() - before;
+  CHECK(kept >= 200ms);
+  CHECK(kept < 5s); // much less; but a busy machine is late
   CHECK(come_to(f, {0, 1, 0}));
 }
 

@@ -3,7 +3,7 @@
 #include "native_fixture.hpp"
 
 #include <iostream>
-#include <sstream>
+#include <streambuf>
 
 using namespace charmer_tests;
 
@@ -43,6 +43,35 @@ private:
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<overrun> all_;
+};
+
+// What is written to stderr while it lives, by whichever thread.
+class heard : std::streambuf {
+public:
+  heard() : before_(std::cerr.rdbuf(this)) {}
+  ~heard() override { std::cerr.rdbuf(before_); }
+
+  std::string text() {
+    std::lock_guard guard{mutex_};
+    return text_;
+  }
+
+private:
+  std::streamsize xsputn(const char* s, std::streamsize n) override {
+    std::lock_guard guard{mutex_};
+    text_.append(s, static_cast<std::size_t>(n));
+    return n;
+  }
+
+  int_type overflow(int_type c) override {
+    std::lock_guard guard{mutex_};
+    text_ += traits_type::to_char_type(c);
+    return c;
+  }
+
+  std::mutex mutex_;
+  std::string text_;
+  std::streambuf* before_;
 };
 
 } // namespace
@@ -177,12 +206,21 @@ TEST_CASE("what waits is no overrun") {
 }
 
 TEST_CASE("who asks for nothing reads of it on stderr") {
-  std::ostringstream said;
-  auto before = std::cerr.rdbuf(said.rdbuf());
+  heard stderr_text;
   log_overrun({"overrun", "default", "worker-1", "solve", 1500ms});
-  std::cerr.rdbuf(before);
-  CHECK(said.str()
+  CHECK(stderr_text.text()
         == "charmer: pool default: worker-1 has run solve for 1.5 s\n");
+  native_fixture f{watched(50ms)};
+  auto x = f.ask(wait_at(f.door));
+  CHECK(f.eventually([&](auto&) {
+    return stderr_text.text().find("has run a request for ")
+           != std::string::npos;
+  }));
+  f.door.open();
+  CHECK(f.answer(x));
+}
+
+TEST_CASE("the handler that writes to stderr can be removed") {
   native_fixture f{watched(1h)};
   auto nothing = [](const overrun&) {};
   CHECK(f.app->add_overrun_handler("default", "default", nothing)

@@ -72,6 +72,28 @@ TEST_CASE("shrinking ends workers, once they have finished what they have") {
     CHECK(e.name != "charmer.supervisor.child_restarting");
 }
 
+TEST_CASE("shrinking a pool of processes ends them, without a zombie") {
+  pool_fixture f{shop(4)};
+  std::set<pid_t> pids;
+  for (int i = 0; i < 4; ++i)
+    pids.insert(
+        f.call("pid", {}, {.strategy = next_worker}).json().get<pid_t>());
+  REQUIRE(pids.size() == 4);
+  auto done = f.app->resize("default", 1);
+  REQUIRE(done);
+  CHECK(done->after == 1);
+  // Of a zombie kill() would still say that it is there.
+  CHECK(f.eventually([&](auto&) {
+    return std::count_if(pids.begin(), pids.end(),
+                         [](pid_t x) { return ::kill(x, 0) != 0; })
+           == 3;
+  }));
+  auto left = f.call("pid").json().get<pid_t>();
+  CHECK(pids.count(left) == 1);
+  CHECK(::kill(left, 0) == 0);
+  CHECK(f.stats().workers.size() == 1);
+}
+
 TEST_CASE("min_size and max_size hold, and what was not done is said") {
   auto x = lab(4);
   x.min_size = 2;

@@ -64,6 +64,82 @@ TEST_CASE("three kinds of pools, by size and limit, with a name of their own") {
   CHECK(mistakes[0].where.find("name") != std::string::npos);
 }
 
+TEST_CASE("what a native pool is when nothing else is said") {
+  auto x = native_pool("default");
+  CHECK(x.size == 100);
+  CHECK(x.request_timeout == 5s);
+  CHECK(x.queue_timeout == 5s);
+  CHECK(!x.breaker.enabled);
+  CHECK(x.overrun_warning == infinite);
+  CHECK(x.worker_shutdown == 5s);
+  CHECK(validate(x).empty());
+  task_fixture f{x};
+  CHECK(f.comes_to(100, 0, 0));
+  auto ran = 0;
+  CHECK(!f.finish([&] { ++ran; }));
+  CHECK(ran == 1);
+  for (int i = 0; i < 20; ++i)
+    CHECK(f.finish([] { throw std::runtime_error("bad luck"); })
+          == task_failed);
+  CHECK(!f.finish([&] { ++ran; }));
+  CHECK(ran == 2);
+}
+
+TEST_CASE("run waits for a worker as long as the pool says, call as well") {
+  auto x = native_pool("default");
+  x.size = 1;
+  x.queue_timeout = 100ms;
+  x.request_timeout = limit;
+  task_fixture f{x};
+  CHECK(!f.start(f.blocked()));
+  REQUIRE(f.door.wait_for(1));
+  auto ran = false;
+  CHECK(run(f.self, f.pool, [&](lease&, timespan) { ran = true; })
+        == pool_errc::wait_timeout);
+  CHECK(f.finish([&] { ran = true; }) == pool_errc::wait_timeout);
+  CHECK(!ran);
+  f.door.open();
+}
+
+TEST_CASE(
+    "tasks of a stream pool send while they run, for as long as it says") {
+  auto x = stream_pool("default");
+  x.size = 2;
+  task_fixture f{x};
+  struct seen {
+    std::mutex mutex;
+    std::map<int, std::vector<int>> of;
+  } all;
+  auto listener = f.sys.spawn([&](caf::event_based_actor*) -> caf::behavior {
+    return {[&](int who, int number) {
+      std::lock_guard guard{all.mutex};
+      all.of[who].push_back(number);
+    }};
+  });
+  auto came = [&](int who) {
+    std::lock_guard guard{all.mutex};
+    return all.of[who].size();
+  };
+  for (int who : {1, 2})
+    CHECK(!f.start([&, who] {
+      for (int i = 0; i < 1000; ++i) {
+        if (i == 500)
+          f.door.pass();
+        caf::anon_send(listener, who, i);
+      }
+    }));
+  REQUIRE(f.door.wait_for(2));
+  CHECK(f.eventually([&](auto&) { return came(1) + came(2) == 1000; }));
+  CHECK(f.comes_to(0, 2, 0));
+  f.door.open();
+  CHECK(f.eventually([&](auto&) { return came(1) + came(2) == 2000; }));
+  for (auto& [who, numbers] : all.of)
+    CHECK(std::is_sorted(numbers.begin(), numbers.end()));
+  CHECK(f.comes_to(2, 0, 0));
+  CHECK(f.status().total_tasks_failed == 0);
+  kill(f.self->address(), listener);
+}
+
 TEST_CASE("an async pool runs 100 tasks at once") {
   auto x = async_pool("default");
   task_fixture f{x};

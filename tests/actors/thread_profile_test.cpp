@@ -29,6 +29,46 @@ TEST_CASE("four calls of one worker with four threads run at once") {
   CHECK(f.stats().workers.size() == 1);
 }
 
+TEST_CASE("so they do where collections of the application's decide") {
+  auto x = crew();
+  x.idle_workers_impl = "fifo_workers";
+  pool_fixture f{x};
+  for (auto& y : call_all(f, 4, "meet"))
+    CHECK_MESSAGE(!y.why, describe(y.why));
+}
+
+TEST_CASE("calls of one key run one after the other, in order, whatever dies") {
+  pool_fixture f{crew(2)};
+  call_options options{
+      .timeout = limit, .queue_timeout = limit, .strategy = hash_worker("key")};
+  auto ask = [&](const std::string& what, arguments args = {}) {
+    return charmer::call(f.self, f.pool, what, std::move(args), options);
+  };
+  std::vector<decltype(ask("alone"))> before;
+  std::vector<decltype(ask("alone"))> after;
+  for (int i = 0; i < 40; ++i)
+    before.push_back(ask("alone", {{"number", i}}));
+  auto death = ask("die");
+  for (int i = 40; i < 80; ++i)
+    after.push_back(ask("alone", {{"number", i}}));
+  auto receive = [](auto& x, int last) {
+    x.receive(
+        [&](const reply& y) {
+          auto served = y.json().template get<std::vector<int>>();
+          CHECK(std::is_sorted(served.begin(), served.end()));
+          CHECK(served.back() == last);
+          CHECK(served.size() == static_cast<std::size_t>(last % 40) + 1);
+        },
+        [](caf::error& e) { FAIL_CHECK(describe(e)); });
+  };
+  for (int i = 0; i < 40; ++i)
+    receive(before[static_cast<std::size_t>(i)], i);
+  death.receive([](const reply&) { FAIL("it lives"); },
+                [](caf::error& e) { CHECK(e == pool_errc::worker_died); });
+  for (int i = 40; i < 80; ++i)
+    receive(after[static_cast<std::size_t>(i - 40)], i);
+}
+
 TEST_CASE("never more at once than there are threads") {
   pool_fixture f{crew(1, 2)};
   std::atomic<bool> over = false;

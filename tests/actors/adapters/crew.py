@@ -11,6 +11,8 @@ import charmer
 class Crew(charmer.ThreadSafeAdapter):
     def setup(self):
         self.barrier = threading.Barrier(4)
+        self.busy = threading.Lock()
+        self.served = []
 
     @charmer.command
     def meet(self):
@@ -22,6 +24,18 @@ class Crew(charmer.ThreadSafeAdapter):
     def sleep(self, seconds):
         time.sleep(seconds)
         return seconds
+
+    @charmer.command
+    def alone(self, number):
+        """Fails where two run at once; returns all that ran here, in order."""
+        if not self.busy.acquire(blocking=False):
+            raise RuntimeError("two at once")
+        try:
+            time.sleep(0.001)
+            self.served.append(number)
+            return self.served[:]
+        finally:
+            self.busy.release()
 
     @charmer.command
     def limits(self):

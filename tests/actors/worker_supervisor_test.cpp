@@ -1,0 +1,146 @@
+// The settings of the two supervisors of a pool, where they have an effect.
+#include "native_fixture.hpp"
+#include "pool_parts.hpp"
+
+#include "charmer/supervision/supervisor.hpp"
+
+#include <future>
+
+using namespace charmer_tests;
+
+namespace {
+
+std::map<std::string, std::uint64_t> by_name(const pool_stats& x) {
+  std::map<std::string, std::uint64_t> result;
+  for (auto& w : x.workers)
+    if (w.state == worker_state::ready)
+      result[w.worker] = w.incarnation;
+  return result;
+}
+
+// How many of three workers are new after the second one was killed.
+int replaced(const std::string& strategy) {
+  auto x = lab(3);
+  x.strategy = strategy;
+  native_fixture f{x};
+  auto before = by_name(f.stats());
+  auto living = *f.app->workers();
+  for (auto& w : living)
+    if (w.worker == "worker-2")
+      kill(f.self->address(), w.handle);
+  CHECK(f.eventually([&](auto& s) {
+    auto now = by_name(s);
+    return now.size() == 3 && now["worker-2"] != before["worker-2"];
+  }));
+  auto result = 0;
+  for (auto& [name, incarnation] : by_name(f.stats()))
+    result += incarnation != before[name];
+  for (int i = 0; i < 3; ++i)
+    CHECK(f.call(work(), {.strategy = next_worker}));
+  return result;
+}
+
+// Its workers may die once.
+pool_settings brittle(on_exhausted then) {
+  auto x = lab(1);
+  x.intensity = 1;
+  x.exhausted = then;
+  x.worker_shutdown = 1s;
+  return x;
+}
+
+void kill_worker(caf::scoped_actor& self, const pool_handle& pool,
+                 timespan patience = limit) {
+  self->request(pool.actor(), caf::infinite,
+                call_options{.timeout = patience, .queue_timeout = patience},
+                suicide())
+      .receive([](std::uint64_t) {}, [](caf::error&) {});
+}
+
+bool serves_again(caf::scoped_actor& self, const pool_handle& pool) {
+  auto end = std::chrono::steady_clock::now() + limit;
+  auto done = false;
+  while (!done && std::chrono::steady_clock::now() < end) {
+    self->request(pool.actor(), caf::infinite, call_options{}, work())
+        .receive([&](std::uint64_t) { done = true; }, [](caf::error&) {});
+    if (!done)
+      self->receive(caf::after(5ms) >> [] {});
+  }
+  return done;
+}
+
+bool ends(caf::scoped_actor& self, const caf::actor& who) {
+  self->monitor(who);
+  auto result = false;
+  self->receive([&](const caf::down_msg&) { result = true; },
+                caf::after(limit) >> [] {});
+  return result;
+}
+
+} // namespace
+
+TEST_CASE("one_for_one: who dies is replaced; one_for_all: all are") {
+  CHECK(replaced("one_for_one") == 1);
+  CHECK(replaced("one_for_all") == 3);
+}
+
+TEST_CASE("rest_for_one: those that were started later are replaced, too") {
+  CHECK(replaced("rest_for_one") == 2);
+}
+
+TEST_CASE("a pool that degrades never takes its supervisor along") {
+  config cfg;
+  caf::actor_system sys{cfg};
+  caf::scoped_actor self{sys};
+  auto pool = make_pool_child(sys, brittle(on_exhausted::degrade));
+  REQUIRE(pool);
+  supervisor_spec spec;
+  spec.intensity = {0, 60s};
+  spec.children = {pool->spec};
+  auto top = start_supervisor(sys, std::move(spec));
+  REQUIRE(top);
+  for (int i = 0; i < 4; ++i)
+    kill_worker(self, pool->handle);
+  CHECK(serves_again(self, pool->handle));
+  CHECK(!has_ended(*top));
+  ask_to_stop(self->address(), *top);
+  CHECK(ends(self, *top));
+}
+
+TEST_CASE("a pool that escalates ends, and its supervisor decides") {
+  config cfg;
+  caf::actor_system sys{cfg};
+  caf::scoped_actor self{sys};
+  auto pool = make_pool_child(sys, brittle(on_exhausted::escalate));
+  REQUIRE(pool);
+  supervisor_spec spec;
+  spec.intensity = {0, 60s};
+  spec.children = {pool->spec};
+  auto top = start_supervisor(sys, std::move(spec));
+  REQUIRE(top);
+  kill_worker(self, pool->handle);
+  CHECK(!has_ended(*top));
+  kill_worker(self, pool->handle);
+  CHECK(ends(self, *top));
+}
+
+TEST_CASE("a pool that was started alone and escalates ends its starter") {
+  config cfg;
+  caf::actor_system sys{cfg};
+  caf::scoped_actor self{sys};
+  std::promise<linked_pool> made;
+  auto starter = sys.spawn([&](caf::event_based_actor* me) -> caf::behavior {
+    auto pool = start_linked(me, brittle(on_exhausted::escalate));
+    REQUIRE(pool);
+    made.set_value(*pool);
+    return {[](int) {}};
+  });
+  auto pool = made.get_future().get();
+  kill_worker(self, pool.handle);
+  CHECK(!has_ended(starter));
+  // Its own supervisor starts it again once.
+  for (int i = 0; i < 20 && !has_ended(pool.supervisor); ++i)
+    kill_worker(self, pool.handle, 500ms);
+  CHECK(ends(self, starter));
+  CHECK(ends(self, pool.supervisor));
+}
