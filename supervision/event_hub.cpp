@@ -130,11 +130,16 @@ caf::error event_hub::add(handler_spec x) {
   caf::actor host;
   {
     std::lock_guard guard{mutex_};
-    if (handlers_.count(x.name) > 0)
-      return taken();
-    host = spawn();
-    handlers_.emplace(x.name, entry{x.filter, queue, host, x.owner});
-    see_who_listens();
+    if (handlers_.count(x.name) == 0) {
+      host = spawn();
+      handlers_.emplace(x.name, entry{x.filter, queue, host, x.owner});
+      see_who_listens();
+    }
+  }
+  if (!host) { // somebody was faster; what on_add did is undone
+    auto why = taken();
+    last_words_of(x, why);
+    return why;
   }
   on_exit(host, [weak = weak_from_this(), queue](const caf::error& why) {
     queue->close();

@@ -47,6 +47,16 @@ caf::error prepare(const handler_spec& x, const caf::message& predecessor) {
   return thrown ? thrown : said;
 }
 
+caf::expected<caf::message> last_words_of(const handler_spec& x,
+                                          const caf::error& why) {
+  caf::message result;
+  if (!x.on_remove)
+    return result;
+  if (auto thrown = guarded([&] { result = x.on_remove(why); }))
+    return thrown;
+  return result;
+}
+
 void handler_host::begin(std::weak_ptr<event_hub> hub, handler_spec spec,
                          std::shared_ptr<event_queue> queue) {
   hub_ = std::move(hub);
@@ -132,18 +142,9 @@ void handler_host::end(caf::error why) {
   if (auto hub = hub_.lock())
     hub->forget(spec_.name, queue_.get());
   std::exchange(queue_, nullptr)->close();
-  last_words(why);
+  last_words_of(spec_, why);
   tell_why(why);
   self_->quit();
-}
-
-caf::expected<caf::message> handler_host::last_words(const caf::error& why) {
-  caf::message result;
-  if (!spec_.on_remove)
-    return result;
-  if (auto thrown = guarded([&] { result = spec_.on_remove(why); }))
-    return thrown;
-  return result;
 }
 
 /// The owner, and unless the removal was wanted everybody, learns why.
@@ -211,7 +212,7 @@ caf::result<void> handler_host::swap(handler_spec successor) {
                       "handler '" + successor.name + "'");
   auto why = make_error(supervision_errc::replaced,
                         "by handler '" + successor.name + "'");
-  auto left = last_words(why);
+  auto left = last_words_of(spec_, why);
   tell_why(why);
   auto failure = prepare(successor, left ? *left : caf::message{});
   // The thread stays: whoever comes after may need it again.

@@ -52,7 +52,6 @@ private:
   bool deal_with(const event& x);
   void ask_receiver(event_queue::entry x);
   void answered();
-  caf::expected<caf::message> last_words(const caf::error& why);
   void tell_why(const caf::error& why);
 
   actor_type* self_;
@@ -72,6 +71,10 @@ caf::behavior host_handler(handler_host::actor_type* self,
 
 /// None, or what on_add said or threw.
 caf::error prepare(const handler_spec& x, const caf::message& predecessor);
+
+/// What on_remove leaves, or what it threw.
+caf::expected<caf::message> last_words_of(const handler_spec& x,
+                                          const caf::error& why);
 
 /// None, or an error that names what is wrong.
 caf::error validate(const handler_spec& x);

@@ -1,6 +1,7 @@
 // Workers that die, hang, or never start: every request has its outcome, and
 // the pool is whole again.
 #include "pool_fixture.hpp"
+#include "processes.hpp"
 #include "scratch_file.hpp"
 
 #include <filesystem>
@@ -20,18 +21,6 @@ bool whole(const pool_stats& x) {
   });
   return x.workers.size() == x.size && static_cast<std::size_t>(ready) == x.size
          && x.counts.balanced();
-}
-
-// How many processes have this one as their parent, zombies included; each was
-// created by some thread.
-std::size_t children() {
-  std::size_t result = 0;
-  for (auto& task : std::filesystem::directory_iterator{"/proc/self/task"}) {
-    std::ifstream file{task.path() / "children"};
-    for (long pid; file >> pid;)
-      ++result;
-  }
-  return result;
 }
 
 std::size_t descriptors() {
@@ -60,19 +49,68 @@ TEST_CASE("the caller of a command that dies hears how, and nobody else") {
   CHECK(f.events.wait_for("charmer.supervisor.child_terminated", 3));
 }
 
-TEST_CASE("the event of a death tells pid, signal, last lines of stderr, and "
-          "what was running") {
+TEST_CASE("the event of a death tells how it was, what was running, and what "
+          "the worker said last") {
   pool_fixture f{shop(1)};
+  auto pid = f.call("pid").json();
   f.call("print", {{"text", "last words"}});
-  f.call("die", {{"how", "kill"}});
-  CHECK(f.events.wait_for([](const event& x) {
+  std::string how;
+  auto exit_code = nlohmann::json();
+  auto signal = nlohmann::json();
+  SUBCASE("it exits") {
+    how = "exit";
+    exit_code = 3;
+  }
+  SUBCASE("it is killed") {
+    how = "kill";
+    signal = SIGKILL;
+  }
+  SUBCASE("it breaks") {
+    how = "segfault";
+    signal = SIGSEGV;
+  }
+  // The first occupies the worker; of those who wait nothing is told.
+  scratch_file begun;
+  caf::scoped_actor a{f.sys};
+  caf::scoped_actor b{f.sys};
+  caf::scoped_actor c{f.sys};
+  auto first = charmer::call(a, f.pool, "patient",
+                             {{"seconds", 0.2}, {"marker", begun.path}});
+  REQUIRE(begun.wait_for(1));
+  auto fatal = charmer::call(b, f.pool, "die", {{"how", how}});
+  auto waits = charmer::call(c, f.pool, "add", {{"a", 1}, {"b", 1}});
+  first.receive([](const reply&) {}, [](caf::error&) {});
+  caf::error why;
+  fatal.receive([](const reply&) {}, [&](caf::error& e) { why = e; });
+  CHECK(why == pool_errc::worker_died);
+  auto served = false;
+  waits.receive([&](const reply&) { served = true; }, [](caf::error&) {});
+  CHECK(served);
+  auto is_end = [](const event& x) {
     return x.name == "charmer.supervisor.child_terminated"
-           && x.details.count("pid") == 1 && x.details.count("signal") == 1
-           && x.details.count("stderr") == 1
-           && x.details.at("stderr").find("last words") != std::string::npos
-           && x.details.at("requests").find(R"("command":"die")")
-                  != std::string::npos;
-  }));
+           && x.child == "worker-1";
+  };
+  REQUIRE(f.events.wait_for(is_end));
+  auto all = f.events.all();
+  CHECK(std::count_if(all.begin(), all.end(), is_end) == 1);
+  auto e = *std::find_if(all.begin(), all.end(), is_end);
+  auto detail = [&](const char* key) {
+    auto i = e.details.find(key);
+    return i != e.details.end() ? nlohmann::json::parse(i->second)
+                                : nlohmann::json();
+  };
+  CHECK(e.level == severity::error);
+  CHECK(e.path == "root/pool default/workers");
+  CHECK(e.reason == pool_errc::worker_died);
+  CHECK(e.uptime > 200ms);
+  CHECK(detail("pid") == pid);
+  CHECK(detail("exit_code") == exit_code);
+  CHECK(detail("signal") == signal);
+  CHECK(detail("incarnation") == 1);
+  auto expected = nlohmann::json::array(
+      {{{"id", failure_of(why).request}, {"command", "die"}}});
+  CHECK(detail("requests") == expected);
+  CHECK(e.details.at("stderr").find("last words") != std::string::npos);
 }
 
 TEST_CASE("an idle worker that is killed is replaced") {
@@ -310,14 +348,14 @@ TEST_CASE("workers that die at once degrade the pool, and it recovers") {
 TEST_CASE("a stopped pool leaves no process and no descriptor") {
   { pool_fixture f{shop(1)}; } // what is opened once and for all
   auto open = descriptors();
-  auto before = children();
+  auto before = child_processes().size();
   {
     pool_fixture f{shop(4)};
-    CHECK(children() == before + 4);
+    CHECK(child_processes().size() == before + 4);
     f.call("die", {{"how", "exit"}});
     f.call("ping");
     CHECK(!f.app->stop());
-    CHECK(children() == before);
+    CHECK(child_processes().size() == before);
   }
   CHECK(descriptors() == open);
 }

@@ -1,58 +1,7 @@
 // Handlers of events: isolated, bounded, filtered, supervised.
-#include "world.hpp"
+#include "managed.hpp"
 
 using namespace test;
-
-namespace {
-
-event named_event(string name) {
-  return event{.name = std::move(name)};
-}
-
-/// A hub with its manager, and a record of what a handler got.
-struct managed : world {
-  managed() { manager = system.spawn(event_manager, hub); }
-
-  ~managed() {
-    caf::anon_send_exit(manager, caf::exit_reason::kill);
-    manager = nullptr;
-    run();
-  }
-
-  handler_spec recorder(string name) {
-    return {.name = name, .on_event = [this, name](const event& e) {
-              got.push_back(name + ":" + e.name);
-            }};
-  }
-
-  answer<nothing> add(handler_spec x) {
-    return ask<nothing>(manager, add_handler_atom_v, std::move(x));
-  }
-
-  void notify(string name) {
-    caf::anon_send(manager, notify_atom_v, named_event(std::move(name)));
-    run();
-  }
-
-  std::vector<string> names() {
-    std::vector<string> result;
-    auto all =
-        ask<std::vector<handler_info>>(manager, which_handlers_atom_v).value();
-    for (const auto& x : all)
-      if (x.name.rfind("observer", 0) != 0)
-        result.push_back(x.name);
-    return result;
-  }
-
-  std::vector<string> take() { return std::exchange(got, {}); }
-
-  using list = std::vector<string>;
-
-  caf::actor manager;
-  list got;
-};
-
-} // namespace
 
 TEST_CASE_FIXTURE(managed, "handlers are added, told, listed and deleted") {
   CHECK(add(recorder("a")).ok());
@@ -198,20 +147,6 @@ TEST_CASE_FIXTURE(managed,
   caf::anon_send_exit(slow, caf::exit_reason::kill);
 }
 
-TEST_CASE_FIXTURE(managed, "an actor that answers wrongly or ends is removed") {
-  auto wrong = system.spawn(
-      []() -> caf::behavior { return {[](const event&) { return 42; }}; });
-  CHECK(add({.name = "wrong", .receiver = wrong}).ok());
-  SUBCASE("answers wrongly") {
-    notify("x");
-  }
-  SUBCASE("ends") {}
-  caf::anon_send_exit(wrong, caf::exit_reason::user_shutdown);
-  run();
-  CHECK(names().empty());
-  CHECK(named(event_name::handler_removed).size() == 1);
-}
-
 TEST_CASE_FIXTURE(managed, "handlers answer calls") {
   auto a = recorder("a");
   int events = 0;
@@ -279,38 +214,6 @@ TEST_CASE_FIXTURE(managed, "a swap that fails leaves neither") {
   CHECK(is(ask<nothing>(manager, swap_handler_atom_v, string{"a"}, b).error(),
            caf::sec::cannot_open_file));
   CHECK(names().empty());
-}
-
-TEST_CASE_FIXTURE(managed, "the end of its owner removes a handler") {
-  auto owner = system.spawn(
-      [](caf::event_based_actor*) -> caf::behavior { return {[](int) {}}; });
-  auto a = recorder("a");
-  a.owner = owner;
-  CHECK(add(a).ok());
-  caf::anon_send_exit(owner, caf::exit_reason::kill);
-  owner = nullptr;
-  a.owner = nullptr;
-  run();
-  CHECK(names().empty());
-}
-
-TEST_CASE_FIXTURE(managed,
-                  "an owner is told when its handler is removed, and why") {
-  string told;
-  auto owner = system.spawn([&](caf::event_based_actor*) -> caf::behavior {
-    return {
-        [&](handler_removed_atom, const string& name, const caf::error& why) {
-          told = name + ": " + describe_reason(why);
-        }};
-  });
-  auto a = recorder("a");
-  a.on_event = [](const event&) { throw std::runtime_error("boom"); };
-  a.owner = owner;
-  CHECK(add(a).ok());
-  notify("x");
-  CHECK(told == "a: handler_failed: boom");
-  caf::anon_send_exit(owner, caf::exit_reason::kill);
-  run();
 }
 
 TEST_CASE_FIXTURE(managed, "a handler whose host is killed is gone, its owner "

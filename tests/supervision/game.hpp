@@ -94,6 +94,15 @@ protected:
     return result;
   }
 
+  /// The ids of those actors.
+  std::set<std::uint64_t> living() const {
+    std::set<std::uint64_t> result;
+    for (const auto& x : everybody)
+      if (!has_ended(x))
+        result.insert(x.id());
+    return result;
+  }
+
   std::vector<std::pair<caf::actor, std::uint64_t>> reports_;
 
 private:

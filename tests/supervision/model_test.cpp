@@ -4,6 +4,7 @@
 #include "charmer/supervision/supervision_tree.hpp"
 
 #include "game.hpp"
+#include "history.hpp"
 #include "model.hpp"
 
 using namespace test;
@@ -71,7 +72,7 @@ private:
     spec.start_limit = x.start_limit;
     spec.intensity = x.intensity;
     spec.retry = x.retry;
-    return spec;
+    return labelled(spec);
   }
 
   void begin() {
@@ -99,7 +100,7 @@ private:
     if (nested_)
       supervise({.name = "root",
                  .intensity = outer_.limit,
-                 .children = {supervisor_child("middle", spec)}});
+                 .children = {labelled(supervisor_child("middle", spec))}});
     else
       supervise(spec);
     say("begin: " + to_string(strategy_) + (nested_ ? ", nested" : ""));
@@ -201,6 +202,7 @@ private:
       case 12:
         if (nested_ && maybe(30)) {
           say("kill the supervisor");
+          excused_.merge(living());
           caf::anon_send_exit(target(), caf::exit_reason::kill);
           model_->stop();
           break;
@@ -326,14 +328,29 @@ private:
 
   void finish() {
     if (!over_) {
-      caf::anon_send_exit(root, maybe(50) ? caf::exit_reason::kill
-                                          : caf::exit_reason::user_shutdown);
+      auto killed = maybe(50);
+      if (killed)
+        excused_.merge(living());
+      caf::anon_send_exit(root, killed ? caf::exit_reason::kill
+                                       : caf::exit_reason::user_shutdown);
       run();
       model_->stop();
       over_ = true;
     }
     compare();
     reports_.clear();
+    check_history();
+  }
+
+  void check_history() {
+    std::map<string, history::supervisor> all;
+    all["root"].budget.limit = outer_.limit;
+    all[nested_ ? "root/middle" : "root"] = {.budget = {limit_, {}},
+                                             .group = group()};
+    history told{std::move(all)};
+    told.excuse(excused_);
+    auto mistake = told.mistake(events, births);
+    REQUIRE_MESSAGE(mistake.empty(), mistake);
   }
 
   strategy strategy_ = strategy::one_for_one;
@@ -349,7 +366,8 @@ private:
   std::map<string, int> model_refuses_;
   std::optional<model> model_;
   std::vector<std::function<std::pair<bool, caf::error>()>> requests_;
-  std::set<std::size_t> compared_; ///< those that are answered
+  std::set<std::size_t> compared_;  ///< those that are answered
+  std::set<std::uint64_t> excused_; ///< of these no end is told
 };
 
 } // namespace

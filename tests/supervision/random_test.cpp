@@ -1,9 +1,11 @@
 // Thousands of interleavings of starts, crashes, kills, stops, requests and
 // time, in any order, on supervisors of all strategies; the stop of the whole
 // comes in the middle of it as often as at the end. Whatever happens: every
-// request is answered, no actor is left, no restart exceeds the budget, and
-// what a supervisor says about its children is true.
+// request is answered, no actor is left, what a supervisor says about its
+// children is true, and its events are such as can be (history.hpp): no restart
+// without a cause, none that exceeds the budget, no end untold.
 #include "game.hpp"
+#include "history.hpp"
 
 using namespace test;
 
@@ -23,10 +25,10 @@ public:
       if (i == stop_at)
         stop_in_play();
       act();
-      check_budget();
     }
     settle();
     stop();
+    check_history();
   }
 
   std::size_t acts = 0;
@@ -60,7 +62,7 @@ private:
       x.intensity = restart_intensity{.intensity = int(below(4))};
     if (x.restart != restart_type::permanent && when_ != auto_shutdown::never)
       x.significant = maybe(20);
-    return x;
+    return labelled(x);
   }
 
   void begin() {
@@ -68,9 +70,10 @@ private:
     strategy strategies[] = {one_for_one, one_for_all, rest_for_one,
                              simple_one_for_one};
     when_ = auto_shutdown(below(3));
+    strategy_ = strategies[below(4)];
     limit_ = {.intensity = int(below(30)), .period = 5s};
     supervisor_spec spec{.name = "root",
-                         .strategy = strategies[below(4)],
+                         .strategy = strategy_,
                          .intensity = limit_,
                          .auto_shutdown = when_,
                          .kill_grace = 1s,
@@ -89,7 +92,7 @@ private:
       inner_ = true;
       auto middle = supervisor_child("middle", spec);
       middle.restart = restart_type::temporary;
-      supervise({.name = "top", .children = {middle}});
+      supervise({.name = "top", .children = {labelled(middle)}});
       return;
     }
     supervise(spec);
@@ -142,10 +145,11 @@ private:
           x.intensity = own_budget_[id]
                             ? std::optional{restart_intensity{.intensity = 2}}
                             : std::nullopt;
-        request<caf::actor>(start_child_atom_v, x);
+        request<caf::actor>(start_child_atom_v, labelled(x));
         break;
       }
       case 5:
+        asked_to_stop_.insert(id);
         request<nothing>(terminate_child_atom_v, id);
         break;
       case 6:
@@ -187,36 +191,15 @@ private:
     stopped_in_play = true;
     say("stop");
     auto whom = inner_ && maybe(50) && middle_ ? middle_ : root;
-    caf::anon_send_exit(whom, maybe(20) ? caf::exit_reason::kill
-                                        : caf::exit_reason::user_shutdown);
+    killed_in_play_ = maybe(20);
+    caf::anon_send_exit(whom, killed_in_play_
+                                  ? caf::exit_reason::kill
+                                  : caf::exit_reason::user_shutdown);
   }
 
   bool own_budget_of(const string& id) const {
     auto i = own_budget_.find(simple_ ? "w" : id);
     return i != own_budget_.end() && i->second;
-  }
-
-  /// Restarts that the supervisor's budget paid for, in one period.
-  void check_budget() {
-    std::vector<std::int64_t> paid;
-    for (const auto& e : events)
-      if (e.name == event_name::child_restarting && e.child != "middle"
-          && !own_budget_of(e.child))
-        paid.push_back(e.monotonic_ns);
-    for (auto first : paid) {
-      std::int64_t inside = 0;
-      for (auto x : paid)
-        inside += x >= first && x - first <= limit_.period.count() ? 1 : 0;
-      REQUIRE(inside <= limit_.intensity + renewals());
-    }
-  }
-
-  /// Planned stops restart a group without being charged.
-  std::int64_t renewals() const {
-    std::int64_t result = 0;
-    for (const auto& e : events)
-      result += is(e.reason, supervision_errc::planned_stop) ? 1 : 0;
-    return result;
   }
 
   /// After long enough nothing is on its way any more.
@@ -245,6 +228,8 @@ private:
       INFO("child " << x.id << " is " << to_string(x.state));
       CHECK(
           (x.state == child_state::running || x.state == child_state::stopped));
+      if (x.state == child_state::stopped)
+        CHECK(may_be_stopped(x.id));
       if (x.state == child_state::running) {
         ++running;
         CHECK_FALSE(has_ended(x.handle));
@@ -256,9 +241,41 @@ private:
     CHECK(counts.specs == (simple_ ? 1 : all.value().size()));
   }
 
+  /// Whether there is a way in which this child came to be stopped.
+  bool may_be_stopped(const string& id) const {
+    string type;
+    for (const auto& e : events)
+      if (e.child == id && e.details.count("restart") > 0)
+        type = e.details.at("restart");
+    if (type == "\"permanent\"")
+      return asked_to_stop_.count(id) > 0 || own_budget_of(id);
+    return type == "\"transient\"";
+  }
+
+  /// What was told fits with what really started.
+  void check_history() {
+    auto path = inner_ ? string{"top/middle"} : string{"root"};
+    std::map<string, history::supervisor> all;
+    all["top"].budget.limit = {};
+    all[path] = {.budget = {limit_, {}},
+                 .group = strategy_ == strategy::one_for_all
+                          || strategy_ == strategy::rest_for_one};
+    history told{std::move(all)};
+    // A supervisor that is killed tells nothing any more.
+    if (killed_in_play_)
+      for (const auto& x : births)
+        excused_.insert(x.actor_id);
+    told.excuse(excused_);
+    auto mistake = told.mistake(events, births);
+    REQUIRE_MESSAGE(mistake.empty(), mistake);
+  }
+
   void stop() {
-    caf::anon_send_exit(root, maybe(30) ? caf::exit_reason::kill
-                                        : caf::exit_reason::user_shutdown);
+    auto killed = maybe(30);
+    if (killed)
+      excused_ = living();
+    caf::anon_send_exit(root, killed ? caf::exit_reason::kill
+                                     : caf::exit_reason::user_shutdown);
     run();
     for (int i = 0; i < 10; ++i)
       advance(10s);
@@ -273,6 +290,7 @@ private:
   }
 
   auto_shutdown when_ = auto_shutdown::never;
+  strategy strategy_ = strategy::one_for_one;
   restart_intensity limit_;
   bool inner_ = false;
   bool simple_ = false;
@@ -280,6 +298,9 @@ private:
   caf::actor middle_;
   std::map<string, bool> own_budget_;
   std::vector<std::function<bool()>> came_;
+  bool killed_in_play_ = false;
+  std::set<string> asked_to_stop_;
+  std::set<std::uint64_t> excused_; ///< of these no end is told
 };
 
 } // namespace

@@ -1,12 +1,16 @@
 // How random tests get their seeds: CHARMER_SEED=n is the one sequence that
 // failed, CHARMER_RUNS=n that many (if nothing is said 20,000; under
-// AddressSanitizer, where they take twenty times as long, 2,000).
+// AddressSanitizer, where they take twenty times as long, 2,000), beginning
+// after CHARMER_SEED_BASE=n (0). What begins is told on stderr, so that also of
+// a test that hangs it is known where.
 #pragma once
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <iostream>
 
 namespace test {
 
@@ -15,6 +19,9 @@ inline constexpr std::uint64_t usual_runs = 2000;
 #else
 inline constexpr std::uint64_t usual_runs = 20000;
 #endif
+
+/// How many seeds are told together.
+inline constexpr std::uint64_t seeds_told = 1000;
 
 inline std::uint64_t number_from(const char* variable,
                                  std::uint64_t otherwise) {
@@ -31,7 +38,11 @@ std::uint64_t for_each_seed(F f) {
     return 1;
   }
   auto runs = number_from("CHARMER_RUNS", usual_runs);
-  for (std::uint64_t seed = 1; seed <= runs; ++seed) {
+  auto base = number_from("CHARMER_SEED_BASE", 0);
+  for (std::uint64_t seed = base + 1; seed <= base + runs; ++seed) {
+    if ((seed - base) % seeds_told == 1)
+      std::cerr << "CHARMER_SEED_BASE=" << seed - 1 << " CHARMER_RUNS="
+                << std::min(seeds_told, base + runs + 1 - seed) << '\n';
     INFO("CHARMER_SEED=" << seed);
     f(seed, false);
   }

@@ -6,6 +6,7 @@
 
 #include "game.hpp"
 #include "group_model.hpp"
+#include "history.hpp"
 
 using namespace test;
 
@@ -62,15 +63,15 @@ private:
     spec.start_limit = x.start_limit;
     spec.retry = x.retry;
     spec.intensity = x.intensity;
-    return spec;
+    return labelled(spec);
   }
 
   void begin() {
     auto how = maybe(50) ? strategy::one_for_all : strategy::rest_for_one;
-    restart_intensity limit{std::int64_t(1 + below(12)), 20s};
+    limit_ = {std::int64_t(1 + below(12)), 20s};
     say("begin: " + to_string(how));
-    supervisor_spec spec{.name = "root", .strategy = how, .intensity = limit};
-    model_.emplace(how, limit);
+    supervisor_spec spec{.name = "root", .strategy = how, .intensity = limit_};
+    model_.emplace(how, limit_);
     model_->now = scheduler.clock().now();
     for (auto id : {"a", "b", "c", "d"}) {
       auto x = some_plan(id);
@@ -186,10 +187,14 @@ private:
       starts_given_up += is(e.reason, supervision_errc::start_timeout);
       waits += e.delay > timespan{0};
     }
+    history told{{{"root", {.budget = {limit_, {}}, .group = true}}}};
+    auto mistake = told.mistake(events, births);
+    REQUIRE_MESSAGE(mistake.empty(), mistake);
     reports_.clear();
     asked_by.clear();
   }
 
+  restart_intensity limit_;
   std::optional<group_model> model_;
 };
 

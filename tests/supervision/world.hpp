@@ -62,6 +62,14 @@ struct manners {
   timespan last_will{0};
 };
 
+/// A start that made an actor.
+struct birth {
+  string path; ///< of the child
+  std::uint64_t incarnation = 0;
+  bool beside = false; ///< another one
+  std::uint64_t actor_id = 0;
+};
+
 /// An actor whose handler does not return, stood in for by one that is never
 /// scheduled: not even a kill reaches it.
 struct deaf_actor : caf::event_based_actor {
@@ -94,6 +102,18 @@ public:
   }
 
   void run() { scheduler.run(); }
+
+  /// One actor handles a few messages; next time it is another one's turn. The
+  /// scheduler itself stays with one until that has nothing left to do.
+  /// @returns false if there was nothing to do
+  bool step() {
+    auto& waiting = scheduler.jobs;
+    if (!scheduler.try_run_once())
+      return false;
+    if (!waiting.empty())
+      std::rotate(waiting.begin(), waiting.begin() + 1, waiting.end());
+    return true;
+  }
 
   /// Lets time pass, and everything happen that this brings about.
   void advance(timespan how_long) {
@@ -167,6 +187,8 @@ public:
       handle->attach_functor([this, id] { log.push_back("-" + id); });
       handles[id] = handle;
       everybody.push_back(handle);
+      births.push_back(
+          {context.path, context.incarnation, context.beside, handle->id()});
       return started{handle};
     };
     return {.id = id, .start = start};
@@ -273,6 +295,7 @@ public:
   std::map<string, int> refuse;         ///< how many starts will fail
   std::map<string, caf::actor> handles; ///< the last one of each id
   std::vector<caf::actor> everybody;    ///< whoever was started
+  std::vector<birth> births;            ///< of everybody, in the same order
   std::map<string, std::uint64_t> tokens;
   std::map<string, caf::actor> asked_by;
 
