@@ -2,11 +2,11 @@
 //
 // The holder of a lease has the worker to itself: nobody else's request runs on
 // it until the lease ends. (Of a worker that runs several requests at once, as
-// those of the profile "thread" do, it has the place of one.) What is sent to the lease goes to that worker, one
-// request after the other. A lease ends when it is given back (once; its
-// destructor does it, too), when its holder ends, when the worker dies, or
-// after options.timeout, if one was given. After that requests to it are
-// answered no_available_worker.
+// those of the profile "thread" do, it has the place of one.) What is sent to
+// the lease goes to that worker, one request after the other. A lease ends when
+// it is given back (once; its destructor does it, too), when its holder ends,
+// when the worker dies, or after options.timeout, if one was given. After that
+// requests to it are answered no_available_worker.
 //
 // To a lease a cast, a broadcast and a broadcall are requests to that worker,
 // too, and options that choose a worker mean nothing. A checkout is answered
