@@ -4,9 +4,11 @@
 // (charmer.request.failed). Sent as a request it is answered as soon as the
 // pool has accepted it, with nothing, or with the reason why not.
 //
-// A broadcast goes to every ready worker, before whatever waits for it. A
-// broadcall collects what they answer: replies and errors apart; if one of them
-// does not answer in time (options.timeout), all of it counts as timed out.
+// A broadcast goes to every ready worker but those of the overflow, before
+// whatever waits for it. A broadcall collects what they answer: replies and
+// errors apart; if one of them does not answer in time (options.timeout), all
+// of it counts as timed out. Through a lease both reach the worker that is held
+// and no other.
 //
 // Threading: from any thread; those that take `self`, from that actor.
 //
@@ -56,7 +58,8 @@ inline void broadcast(const pool_handle& pool, caf::message what,
 }
 
 /// Answered with the number of workers that it was sent to; if there is none,
-/// with no_available_worker, pool_degraded or shutting_down.
+/// with no_available_worker, pool_degraded or shutting_down; if none of them
+/// took it, with what the last one was refused for (queue_full, circuit_open…).
 template <class Self>
 auto broadcast(Self* self, const pool_handle& pool, caf::message what,
                call_options options = {}) {

@@ -10,14 +10,17 @@
 // settings of a pool (waiting_callers_impl, idle_workers_impl …). What it
 // throws costs it the office and nothing else: see managed_queue.hpp.
 //
-// Threading: a collection is used by one thread at a time; registering and
-// finding may be done from any thread. Cost of the built-in ones: constant for
-// each entry.
+// What a collection sees of a request is whose it is, as a number (0: nobody
+// waits for an answer), and a number of its own; priorities mean nothing in a
+// pool that names a collection. What ends without a worker is taken out with
+// remove_by_reference, one after the other, also when a caller dies.
 //
-//   struct by_customer : charmer::callers { … };
-//   charmer::register_callers("by_customer", [] {
-//     return std::make_unique<by_customer>();
-//   });
+// Threading: a collection is used by one thread at a time, which is the pool's
+// own; registering and finding may be done from any thread. Cost of the
+// built-in ones: constant for each entry.
+//
+//   struct fair : charmer::callers { … };  // each caller in its turn
+//   charmer::register_callers("fair", [] { return std::make_unique<fair>(); });
 #pragma once
 
 #include <cstdint>

@@ -63,15 +63,29 @@ caf::message unwrap(const caf::message& inner, const call_options& options) {
   return caf::make_message(std::move(result));
 }
 
+// A worker's error in the pool's terms. A message that no handler takes is what
+// arguments are that do not fit; an error of the application's own is what an
+// exception is in Python.
+pool_errc code_of_answer(const caf::error& x) {
+  if (x == caf::sec::unexpected_message)
+    return pool_errc::bad_payload;
+  return code_of(x).value_or(pool_errc::python_exception);
+}
+
 // What the breaker is to think of an answer.
 verdict verdict_on(const caf::type_erased_tuple& answer,
                    const breaker_limits& breaker) {
   if (!answer.match_elements<caf::error>())
     return verdict::success;
-  // An error of the application's own is what an exception is in Python.
-  auto code = code_of(answer.get_as<caf::error>(0))
-                  .value_or(pool_errc::python_exception);
+  auto code = code_of_answer(answer.get_as<caf::error>(0));
   return breaker.counts(code) ? verdict::failure : verdict::refusal;
+}
+
+// CAF itself says that the request reached a dead actor.
+bool is_bounce(const caf::mailbox_element& x) {
+  auto& content = x.content();
+  return !x.sender && content.match_elements<caf::error>()
+         && content.get_as<caf::error>(0) == caf::sec::request_receiver_down;
 }
 
 // Who says it, as the core knows callers; null: nobody does.
@@ -129,9 +143,7 @@ void door::take_answer(caf::mailbox_element_ptr what,
   auto how = verdict_on(content, ctx_->breaker);
   auto now = ctx_->now();
   pool_context::effects out;
-  if (is_error && !what->sender
-      && content.get_as<caf::error>(0) == caf::sec::request_receiver_down) {
-    // CAF itself returns what reached a dead actor: it never began.
+  if (is_bounce(*what) && never_began(lease)) {
     ctx_->core.bounced(lease, now, out);
   } else {
     std::optional<timespan> measured;
@@ -140,8 +152,7 @@ void door::take_answer(caf::mailbox_element_ptr what,
     auto who = ctx_->core.finish(lease, how, measured, now, out);
     // The core knows whether it failed, and not how.
     if (who && is_error && !out.notes.empty())
-      out.notes.front().outcome = code_of(content.get_as<caf::error>(0))
-                                      .value_or(pool_errc::python_exception);
+      out.notes.front().outcome = code_of_answer(content.get_as<caf::error>(0));
     if (who && who->caller && who->id.is_request()) {
       // The answer goes on as it came, under the caller's own number.
       what->mid = who->id.response_id();
@@ -151,6 +162,13 @@ void door::take_answer(caf::mailbox_element_ptr what,
     }
   }
   ctx_->carry_out(out, context, nullptr);
+}
+
+// A request that came back from its worker goes to another one. A worker that
+// lives had handed it on to an actor that is dead, and that is its answer.
+bool door::never_began(std::uint64_t lease) const {
+  auto worker = ctx_->core.holder(lease);
+  return !worker || ctx_->profile->is_gone(*worker);
 }
 
 // Whoever lost the right to answer has lost that to send chunks, too.
@@ -204,10 +222,9 @@ bool door::take_query(caf::mailbox_element& what,
     take_cast(what, context);
   } else if (content.match_elements<broadcast_atom, call_options,
                                     caf::message>()) {
-    auto count = broadcast(content.get_as<call_options>(1),
-                           content.get_as<caf::message>(2), context);
-    respond(what, count == 0 ? ctx_->absence() : caf::make_message(count), ctx_,
-            context);
+    auto outcome = broadcast(content.get_as<call_options>(1),
+                             content.get_as<caf::message>(2), context);
+    respond(what, std::move(outcome), ctx_, context);
   } else if (content.match_elements<checkout_atom, call_options>()) {
     take_checkout(what, context);
   } else if (content.match_elements<checkin_atom, call_id>()) {
@@ -220,11 +237,9 @@ bool door::take_query(caf::mailbox_element& what,
            });
     respond(what, caf::make_message(done), ctx_, context);
   } else if (content.match_elements<members_atom>()) {
-    auto members = ctx_->members();
-    respond(what,
-            members.empty() ? ctx_->absence()
-                            : caf::make_message(std::move(members)),
-            ctx_, context);
+    respond(what, members({}), ctx_, context);
+  } else if (content.match_elements<members_atom, call_options>()) {
+    respond(what, members(content.get_as<call_options>(1)), ctx_, context);
   } else if (content.match_elements<resize_atom, std::uint32_t>()) {
     auto size = content.get_as<std::uint32_t>(1);
     respond(what, caf::make_message(ctx_->resize(size)), ctx_, context);
@@ -289,25 +304,45 @@ void door::take_checkout(caf::mailbox_element& what,
   ctx_->carry_out(out, context, caller);
 }
 
-// To every ready worker, before whatever waits for it.
-std::uint64_t door::broadcast(const call_options& options,
-                              const caf::message& inner,
-                              caf::execution_unit* context) {
+// To every ready worker, before whatever waits for it; through a lease to the
+// one that is held. Returns how many took it; if none did, why.
+caf::message door::broadcast(const call_options& options,
+                             const caf::message& inner,
+                             caf::execution_unit* context) {
   auto now = ctx_->now();
   auto content = unwrap(inner, options);
-  std::uint64_t result = 0;
-  for (auto& member : ctx_->core.members()) {
+  std::uint64_t taken = 0;
+  std::optional<caf::message> refusal;
+  auto send_to = [&](worker_strategy which) {
     core_type::submission x;
     fill(x, content, *ctx_->settings, now);
     apply(options, *ctx_->settings, now, x);
-    x.how = {choice::this_worker, member.incarnation};
+    x.how = which;
     x.what = {nullptr, caf::message_id{}, content};
     pool_context::effects out;
     if (ctx_->core.submit(std::move(x), now, out) == pool_errc::none)
-      ++result;
+      ++taken;
+    else
+      refusal = ctx_->outcome_of(out.settlements.back());
     ctx_->carry_out(out, context, nullptr);
-  }
-  return result;
+  };
+  if (options.within)
+    send_to({});
+  else
+    for (auto& member : ctx_->core.members())
+      send_to({choice::this_worker, member.incarnation});
+  if (taken != 0)
+    return caf::make_message(taken);
+  return refusal ? *refusal : ctx_->absence();
+}
+
+// The ready workers; through a lease the one that is held.
+caf::message door::members(const call_options& options) const {
+  auto result =
+      options.within ? ctx_->held(key_of(options.within)) : ctx_->members();
+  if (!result.empty())
+    return caf::make_message(std::move(result));
+  return options.within ? ctx_->no_lease() : ctx_->absence();
 }
 
 caf::actor make_door(const pool_context_ptr& ctx) {

@@ -31,9 +31,10 @@ private:
   void take_credit(caf::mailbox_element& what, caf::execution_unit* context);
   void take_cast(caf::mailbox_element& what, caf::execution_unit* context);
   void take_checkout(caf::mailbox_element& what, caf::execution_unit* context);
-  std::uint64_t broadcast(const call_options& options,
-                          const caf::message& inner,
-                          caf::execution_unit* context);
+  bool never_began(std::uint64_t lease) const;
+  caf::message broadcast(const call_options& options, const caf::message& inner,
+                         caf::execution_unit* context);
+  caf::message members(const call_options& options) const;
 
   pool_context_ptr ctx_;
 };

@@ -41,7 +41,28 @@ public:
       spare_.push_back(std::move(node));
   }
 
+  // -- what goes on where nobody can end it -----------------------------------
+
+  /// The first one of this key still runs in a worker that was left behind: the
+  /// others wait until that has ended.
+  void keep(std::uint64_t incarnation, std::uint64_t key) {
+    kept_[incarnation].push_back(key);
+  }
+
+  /// That worker has ended: which keys are free now.
+  std::vector<std::uint64_t> take_kept(std::uint64_t incarnation) {
+    auto node = kept_.extract(incarnation);
+    return node ? std::move(node.mapped()) : std::vector<std::uint64_t>{};
+  }
+
   std::size_t size() const noexcept { return chains_.size(); }
+
+  /// Calls `f(list)` for what waits behind each key; `f` may empty it.
+  template <class F>
+  void for_each(F f) {
+    for (auto& entry : chains_)
+      f(entry.second);
+  }
 
 private:
   using chains = std::unordered_map<std::uint64_t, index_list>;
@@ -50,6 +71,7 @@ private:
   static constexpr std::size_t max_spare = 256;
 
   chains chains_;
+  std::unordered_map<std::uint64_t, std::vector<std::uint64_t>> kept_;
   std::vector<chains::node_type> spare_;
 };
 

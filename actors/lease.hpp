@@ -1,11 +1,17 @@
 // A worker in one's own hands (poolboy's checkout, poolex's and wpool's run).
 //
 // The holder of a lease has the worker to itself: nobody else's request runs on
-// it until the lease ends. What is sent to the lease goes to that worker, one
-// request after the other. A lease ends when it is given back (once; its
-// destructor does it, too), when its holder ends, when the worker dies, or
-// after options.timeout, if one was given. After that requests to it are
-// answered no_available_worker.
+// it until the lease ends. (Of a worker that runs several requests at once, as
+// those of the profile "thread" do, it has the place of one.) What is sent to
+// the lease goes to that worker, one request after the other. A lease ends when
+// it is given back (once; its destructor does it, too), when its holder ends,
+// when the worker dies, or after options.timeout, if one was given. After that
+// requests to it are answered no_available_worker.
+//
+// To a lease a cast, a broadcast and a broadcall are requests to that worker,
+// too, and options that choose a worker mean nothing. A checkout is answered
+// `unsupported`: the worker is held already. Statistics and resize are those of
+// the pool.
 //
 // How long a caller waits for a worker: options.queue_timeout. Which worker:
 // options.strategy.

@@ -4,7 +4,7 @@
 // Owns one collection of waiting callers and three of workers: idle, busy, idle
 // overflow (poolex). It is told every change in the pool and gives out pairs;
 // it never decides whether a pair comes about, that is for the pool core, which
-// tells it otherwise if not (request_gone, worker_idle). A queue manager that
+// tells it otherwise if not (put_back, worker_idle). A queue manager that
 // was killed builds a new one from what the core knows.
 //
 // A collection that fails is replaced by the built-in one (see
@@ -14,7 +14,7 @@
 // of the application's may take its time. Cost: constant beside that of the
 // collections.
 //
-//   managed_queue queue{{.waiting_callers = "by_customer"}};
+//   managed_queue queue{{.waiting_callers = "fair"}};
 //   queue.worker_idle(7);
 //   queue.request_waits({.caller = 1, .request = 42});
 //   queue.assign();    // {{1, 42}, 7}
@@ -47,6 +47,7 @@ public:
   struct assignment {
     waiting_caller who;
     worker_reference worker = 0;
+    bool overflow = false;
   };
 
   explicit managed_queue(const collection_names& names)
@@ -64,6 +65,7 @@ public:
 
   /// Begins anew with these.
   void rebuild(const contents& x) {
+    next_.reset();
     waiting_.init(x.waiting);
     idle_.init(x.idle);
     busy_.init(x.busy);
@@ -73,16 +75,20 @@ public:
   // -- changes; to say one twice does nothing ---------------------------------
 
   void request_waits(const waiting_caller& x) {
-    if (!waiting_.record().contains(x))
+    if (next_ != x && !waiting_.record().contains(x))
       waiting_.change([&](auto& xs) { xs.add(x); });
   }
 
   /// It was cancelled, it expired, it was given a worker by somebody else.
   void request_gone(std::uint64_t request) {
+    if (next_ && next_->request == request)
+      next_.reset();
     waiting_.change([&](auto& xs) { xs.remove_by_reference(request); });
   }
 
   void caller_gone(std::uint64_t caller) {
+    if (next_ && next_->caller == caller)
+      next_.reset();
     waiting_.change([&](auto& xs) { xs.remove_by_caller(caller); });
   }
 
@@ -102,17 +108,27 @@ public:
   /// The next request and its worker, which is busy from now on. Idle workers
   /// of the overflow come last. Nothing: nobody waits, or no worker is idle.
   std::optional<assignment> assign() {
-    if (waiting_.empty() || (idle_.empty() && idle_overflow_.empty()))
+    if (idle_.empty() && idle_overflow_.empty())
       return std::nullopt;
-    auto who = waiting_.pop();
-    auto worker = idle_.empty() ? idle_overflow_.pop() : idle_.pop();
+    auto who = next_ ? std::exchange(next_, std::nullopt) : waiting_.pop();
+    if (!who)
+      return std::nullopt;
+    auto overflow = idle_.empty();
+    auto worker = overflow ? idle_overflow_.pop() : idle_.pop();
     worker_busy(*worker);
-    return assignment{*who, *worker};
+    return assignment{*who, *worker, overflow};
   }
+
+  /// That worker was given a request by somebody else meanwhile: this caller is
+  /// still the next one.
+  void put_back(const waiting_caller& x) { next_ = x; }
 
   /// For people: as the collections order it.
   contents present() {
-    return {waiting_.to_list(), idle_.to_list(), busy_.to_list(),
+    auto waiting = waiting_.to_list();
+    if (next_)
+      waiting.insert(waiting.begin(), *next_);
+    return {std::move(waiting), idle_.to_list(), busy_.to_list(),
             idle_overflow_.to_list()};
   }
 
@@ -159,6 +175,7 @@ private:
       to->change([&](auto& xs) { xs.add(x); });
   }
 
+  std::optional<waiting_caller> next_; // was given out, but got no worker
   guarded_callers waiting_;
   guarded_workers idle_;
   guarded_workers busy_;

@@ -4,7 +4,7 @@
 // The door of a pool understands:
 //   invocation                     a request to a Python worker
 //   (call_options, message)        a request to a native worker, with options
-//   (cancel_atom, call_id)         the request is no longer wanted
+//   (cancel_atom, call_id)      -> bool, the request is no longer wanted
 //   (credit_atom, call_id, uint32)
 //                                  a stream may send so many chunks more
 //   (cast_atom, call_options, message)
@@ -14,8 +14,10 @@
 //                                  none
 //   (checkout_atom, call_options)
 //                               -> granted: the caller holds a worker
-//   (checkin_atom, call_id)        and gives it back
+//   (checkin_atom, call_id)     -> bool, and gives it back; who sends without
+//                                  a sender needs no more than the id
 //   (members_atom)              -> vector<pool_member>, the ready workers
+//   (members_atom, call_options)   the same; through a lease, the one it holds
 //   (resize_atom, uint32)       -> resized
 //   (stats_atom)                -> pool_stats
 //   (status_atom)               -> pool_status

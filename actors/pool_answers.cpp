@@ -104,7 +104,8 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
                    : "the strategy found no worker that can be had now";
       break;
     case pool_errc::unsupported:
-      f.text = settings->queue == queue_order::off
+      f.text = x.errand ? "a worker that is held cannot be checked out again"
+               : settings->queue == queue_order::off
                    ? "the pool has no queue (\"queue\": \"off\"), and this "
                      "strategy needs one"
                    : "the request names a strategy that does not exist";
@@ -140,6 +141,13 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
       break;
   }
   return make_error(x.code, std::move(f));
+}
+
+caf::message pool_context::no_lease() const {
+  core_type::settlement x;
+  x.code = pool_errc::no_available_worker;
+  x.errand = true;
+  return caf::make_message(error_of(x));
 }
 
 caf::message pool_context::absence() const {

@@ -46,6 +46,11 @@ duration_stats duration_stats_of(const span_sum& x) {
 
 } // namespace
 
+collection_names collections_of(const pool_settings& x) {
+  return {x.waiting_callers_impl, x.idle_workers_impl, x.busy_workers_impl,
+          x.idle_overflow_workers_impl, x.queue == queue_order::lifo};
+}
+
 bool has_collections(const pool_settings& x) {
   return !x.waiting_callers_impl.empty() || !x.idle_workers_impl.empty()
          || !x.busy_workers_impl.empty()
@@ -62,7 +67,7 @@ pool_context::pool_context(caf::actor_system& sys, pool_settings x,
       breaker(charmer::limits_of(settings->breaker)), profile(std::move(p)),
       events(std::move(e)), functions(std::move(f)), path(std::move(where)),
       core(limits_of(*settings, &events->traced()), sys.clock().now()),
-      began_(sys.clock().now()) {
+      collections_(collections_of(*settings)), began_(sys.clock().now()) {
   for (std::size_t i = 0; i < alike_.size(); ++i) {
     core_type::settlement x;
     x.code = static_cast<pool_errc>(i);
@@ -207,9 +212,8 @@ void pool_context::close() {
 }
 
 resized pool_context::resize(std::uint32_t size) {
-  auto lowest = settings->max_overflow == 0 ? std::max(settings->min_size, 1u)
-                                            : settings->min_size;
-  auto plan = plan_size(size, lowest, settings->max_size);
+  auto plan = plan_size(size, settings->min_size, settings->max_size,
+                        settings->max_overflow != 0);
   resized result{core.size(), plan.size, std::move(plan.not_done)};
   with_core(nullptr,
             [&](effects& out) { core.resize(result.after, now(), out); });
@@ -221,12 +225,24 @@ resized pool_context::resize(std::uint32_t size) {
   return result;
 }
 
+namespace {
+
+pool_member member_of(const pool_context::core_type::member& x) {
+  return {x.name, x.incarnation, caf::actor_cast<caf::actor>(x.handle)};
+}
+
+} // namespace
+
 std::vector<pool_member> pool_context::members() const {
   std::vector<pool_member> result;
   for (auto& x : core.members())
-    result.push_back(
-        {x.name, x.incarnation, caf::actor_cast<caf::actor>(x.handle)});
+    result.push_back(member_of(x));
   return result;
+}
+
+std::vector<pool_member> pool_context::held(request_key lease) const {
+  auto x = core.held(lease);
+  return x ? std::vector{member_of(*x)} : std::vector<pool_member>{};
 }
 
 std::vector<worker_view> pool_context::views() const {
@@ -247,6 +263,16 @@ void pool_context::count_recycled(const std::string& reason) {
 std::map<std::string, std::uint64_t> pool_context::recycled() const {
   std::lock_guard guard{parts_mutex_};
   return recycled_;
+}
+
+void pool_context::note_collections(collection_names x) {
+  std::lock_guard guard{parts_mutex_};
+  collections_ = std::move(x);
+}
+
+collection_names pool_context::collections() const {
+  std::lock_guard guard{parts_mutex_};
+  return collections_;
 }
 
 pool_stats pool_context::stats(bool with_memory) const {

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "charmer/actors/function_registry.hpp"
+#include "charmer/actors/managed_queue.hpp"
 #include "charmer/actors/messages.hpp"
 #include "charmer/actors/occurrences.hpp"
 #include "charmer/actors/pool_core.hpp"
@@ -42,14 +43,18 @@ struct core_traits {
   using evidence = execution_evidence;
 };
 
-/// The actors of a pool that are sent wake-ups.
+/// The actors of a pool.
 enum class pool_part : std::uint8_t {
   pool,
   queue_manager,
   task_monitor,
   worker_supervisor,
   lifecycle_manager, ///< of all pools
+  pool_supervisor,
 };
+
+/// The collections that the settings name.
+collection_names collections_of(const pool_settings& x);
 
 /// Whether collections of the application's decide who is served by whom.
 bool has_collections(const pool_settings& x);
@@ -149,6 +154,9 @@ public:
   /// What is answered to somebody for whom there is no worker at all.
   caf::message absence() const;
 
+  /// What is answered to somebody whose lease has ended.
+  caf::message no_lease() const;
+
   // -- what is told (pool_events.cpp) ----------------------------------------
 
   /// Tells an event of this pool.
@@ -173,6 +181,9 @@ public:
 
   std::vector<pool_member> members() const;
 
+  /// The worker that is held under this name; none: nobody holds one.
+  std::vector<pool_member> held(request_key lease) const;
+
   /// The workers that are ready.
   std::vector<worker_view> views() const;
 
@@ -185,6 +196,10 @@ public:
 
   /// How often, by reason.
   std::map<std::string, std::uint64_t> recycled() const;
+
+  /// Which collections decide at present; before any did, the settings' own.
+  void note_collections(collection_names x);
+  collection_names collections() const;
 
 private:
   caf::error error_of(const core_type::settlement& x) const;
@@ -214,9 +229,10 @@ private:
   std::shared_ptr<const void> visitors_ = std::make_shared<int>();
   caf::weak_actor_ptr door_; // set once, before anybody else knows us
   mutable std::mutex parts_mutex_;
-  std::array<caf::actor_addr, 5> parts_;
+  std::array<caf::actor_addr, 6> parts_;
   std::map<std::uint64_t, worker_info> workers_;
   std::map<std::string, std::uint64_t> recycled_;
+  collection_names collections_;
   const time_point began_;
   std::atomic<bool> initialised_ = false;
   occurrences queue_timeouts_;

@@ -100,6 +100,7 @@ public:
   std::optional<request> part(std::uint64_t lease_id);
 
   /// A message with this lease reached a worker that is gone: it never began.
+  /// REQUIRES: the worker is gone, and not one to which it delegated this.
   void bounced(std::uint64_t lease_id, time_point now, effects& out);
 
   /// Whoever left this gate was the last one, and the worker died meanwhile.
@@ -109,6 +110,9 @@ public:
 
   /// What runs under this lease; nothing if it was claimed already.
   std::optional<request> running(std::uint64_t lease_id) const;
+
+  /// Who has it.
+  std::optional<worker> holder(std::uint64_t lease_id) const;
 
   /// What is left of its deadline; nanoseconds::max() if it has none.
   nanoseconds time_left(std::uint64_t lease_id, time_point now) const;
@@ -154,10 +158,12 @@ public:
   /// A worker that cannot be ended was left behind (and died, as far as the
   /// books go). True: with it there are too many, and the pool is degraded, for
   /// this reason, until one of them ends.
-  bool left_behind(const cause& too_many, time_point now, effects& out);
+  bool left_behind(std::uint64_t incarnation, const cause& too_many,
+                   time_point now, effects& out);
 
-  /// One of those has ended after all. True: the pool is no longer degraded.
-  bool returned();
+  /// It has ended after all, and what waited for that because its key is that
+  /// of what it ran can go on. True: the pool is no longer degraded.
+  bool returned(std::uint64_t incarnation, time_point now, effects& out);
 
   /// A command of the adapter: only these are remembered by name.
   void declare(std::string_view command, bool idempotent);
@@ -180,6 +186,9 @@ public:
   };
 
   std::vector<member> members() const;
+
+  /// The worker that somebody holds by hand under this name.
+  std::optional<member> held(request_key lease) const;
 
   /// Why there are none: no_available_worker, pool_degraded, shutting_down.
   pool_errc absence() const;
@@ -310,6 +319,8 @@ private:
   void send_home(effects& out);
   void go_to_seat(std::uint32_t id, std::uint32_t seat, bool in_front,
                   effects& out);
+  bool drop_if_late(std::uint32_t id, time_point now, effects& out);
+  std::uint64_t queued() const;
   std::uint32_t head_of_queue() const;
   std::uint32_t next_for(std::uint32_t at) const;
 
@@ -331,6 +342,7 @@ private:
              time_point now) const;
   void lease(std::uint32_t id, std::uint32_t at, time_point now, effects& out);
   void release(std::uint32_t id, time_point now, effects& out);
+  void next_errand(desk& from, std::uint32_t at, time_point now, effects& out);
   void serve(time_point now, effects& out);
   void feed(std::uint32_t at, time_point now, effects& out);
   void settle_down(std::uint32_t at, time_point now, effects& out);
@@ -353,6 +365,7 @@ private:
   // -- workers
   void vacate(std::uint32_t at, time_point now, effects& out);
   void bury_all(std::uint32_t at, time_point now, effects& out);
+  void keep_keys_of(std::uint32_t at);
   void scatter(std::uint32_t seat, time_point now, effects& out);
   void dismiss(std::uint32_t at, time_point now, effects& out);
   void give_up(std::uint32_t at, time_point now, effects& out);

@@ -21,6 +21,17 @@ auto pool_core<T>::members() const -> std::vector<member> {
 }
 
 template <class T>
+auto pool_core<T>::held(request_key lease) const -> std::optional<member> {
+  auto guard = brief_lock(mutex_);
+  auto id = requests_.find(lease);
+  if (id == no_index || requests_[id].state != stage::leased
+      || requests_[id].role != purpose::lease)
+    return std::nullopt;
+  auto& w = workers_[requests_[id].worker];
+  return member{w.incarnation, w.handle, w.name};
+}
+
+template <class T>
 pool_errc pool_core<T>::absence() const {
   auto guard = brief_lock(mutex_);
   return closing_                     ? pool_errc::shutting_down
@@ -55,19 +66,27 @@ void pool_core<T>::decide(std::uint64_t reference, std::uint64_t incarnation,
   dequeue(id);
   auto& r = requests_[id];
   if (incarnation == 0 && limits_.queue) {
+    if (queued() >= limits_.queue_size + workers_.spare()) {
+      settle(id, pool_errc::queue_full, false, std::nullopt, now, out);
+      forget(id, now, out);
+      return;
+    }
     r.how = {choice::available_worker};
     enqueue(id, place::central, r.priority, false, out);
     out.wake = true;
     return;
   }
-  auto to = to_incarnation(incarnation, r.role == purpose::lease, r.kind, now);
+  auto to = to_incarnation(incarnation, r.alone, r.kind, now);
+  if (to.refusal == pool_errc::none) {
+    auto seat = workers_[workers_.find(incarnation)].seat;
+    if (to.worker == no_index && seats_[seat].line.size >= limits_.queue_size)
+      to.refusal = pool_errc::queue_full;
+    else
+      go_to_seat(id, seat, false, out);
+  }
   if (to.refusal != pool_errc::none) {
     settle(id, to.refusal, false, std::nullopt, now, out);
     forget(id, now, out);
-  } else {
-    auto seat = workers_[workers_.find(incarnation)].seat;
-    enqueue(id, place::seat, seat, false, out);
-    hungry_.push_back(seats_[seat].worker);
   }
   serve(now, out);
 }
@@ -118,6 +137,10 @@ assignment_result pool_core<T>::assign(std::uint64_t reference,
   auto id = requests_.waiting(reference);
   if (id == no_index || requests_[id].where != place::central)
     return assignment_result::request_gone;
+  if (drop_if_late(id, now, out)) {
+    serve(now, out);
+    return assignment_result::request_gone;
+  }
   auto at = workers_.find(incarnation);
   if (at == no_index || workers_[at].state != worker_state::ready
       || workers_[at].occupied >= workers_[at].capacity)

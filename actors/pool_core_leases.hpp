@@ -72,6 +72,7 @@ void pool_core<T>::lease(std::uint32_t id, std::uint32_t at, time_point now,
   if (limits_.managed) {
     note_worker(at);
     out.wake = out.wake || w.occupied < w.capacity; // it has threads to spare
+    out.administer = out.administer || overflow_wanted() != 0;
   }
   if (w.seat != no_index) {
     weigh(w.seat);
@@ -121,11 +122,20 @@ void pool_core<T>::release(std::uint32_t id, time_point now, effects& out) {
   }
   if (watches_overruns())
     watch_front(at, now, out);
-  if (its_desk && !its_desk->line.empty()) {
-    auto next = its_desk->line.head;
-    dequeue(next);
-    its_desk->running = next;
-    lease(next, at, now, out);
+  if (its_desk)
+    next_errand(*its_desk, at, now, out);
+}
+
+template <class T>
+void pool_core<T>::next_errand(desk& from, std::uint32_t at, time_point now,
+                               effects& out) {
+  while (!from.line.empty() && from.running == no_index) {
+    auto id = from.line.head;
+    if (drop_if_late(id, now, out))
+      continue;
+    dequeue(id);
+    from.running = id;
+    lease(id, at, now, out);
   }
 }
 
@@ -147,6 +157,8 @@ void pool_core<T>::feed(std::uint32_t at, time_point now, effects& out) {
   if (workers_[at].state != worker_state::ready)
     return;
   for (auto id = next_for(at); id != no_index; id = next_for(at)) {
+    if (drop_if_late(id, now, out))
+      continue;
     auto& r = requests_[id];
     if (!takes(at, r.kind, r.alone, now))
       return;
@@ -198,6 +210,8 @@ pool_errc pool_core<T>::submit_errand(submission x, time_point now,
   auto code = pool_errc::none;
   if (x.deadline <= now)
     code = pool_errc::wait_timeout;
+  else if (x.lease)
+    code = pool_errc::unsupported; // it is theirs already
   else if (!d)
     code = pool_errc::no_available_worker;
   else if (d->running != no_index
@@ -205,7 +219,6 @@ pool_errc pool_core<T>::submit_errand(submission x, time_point now,
     code = pool_errc::queue_full;
   if (code != pool_errc::none)
     return refuse(std::move(x), code, out);
-  x.lease = false;
   x.how = {};
   auto kind = commands_.find(x.command);
   auto id = admit(std::move(x), kind, now, out);
@@ -235,10 +248,13 @@ void pool_core<T>::end_lease(std::uint32_t id, pool_errc how, time_point now,
     forget(errand, now, out);
   }
   if (d.running != no_index) {
-    // It goes on, and occupies the worker by itself.
+    // It goes on, and occupies the worker, and the key of the lease, by itself.
     auto& w = workers_[requests_[id].worker];
-    requests_[d.running].role = purpose::task;
-    requests_[d.running].how = {choice::this_worker, w.incarnation};
+    auto& r = requests_[d.running];
+    r.role = purpose::task;
+    r.how = {choice::this_worker, w.incarnation};
+    r.keyed = std::exchange(requests_[id].keyed, false);
+    r.hash = requests_[id].hash;
     ++w.occupied;
   }
   desks_.close(id);

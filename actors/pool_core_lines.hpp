@@ -14,7 +14,7 @@ index_list& pool_core<T>::line_of(place where, std::uint32_t line,
     case place::order:
       return seats_[line].orders;
     case place::key:
-      return keys_.behind(r.how.value);
+      return keys_.behind(r.hash);
     case place::desk:
       return desks_.find(line)->line;
     case place::undecided:
@@ -45,6 +45,7 @@ void pool_core<T>::enqueue(std::uint32_t id, place where, std::uint32_t line,
     out.wake = true;
   } else if (where == place::central) {
     block_chain_of(id);
+    out.wake = out.wake || workers_.spare() != 0;
     out.administer = out.administer || overflow_wanted() != 0;
     if (limits_.managed) {
       note_request(true, id);
@@ -79,7 +80,7 @@ void pool_core<T>::go_to_seat_of_key(std::uint32_t id, bool in_front,
     out.wake = true;
     return;
   }
-  auto seat = jump_hash(requests_[id].how.value, seats_.size());
+  auto seat = jump_hash(requests_[id].hash, seats_.size());
   go_to_seat(id, seat, in_front, out);
 }
 
@@ -89,6 +90,24 @@ void pool_core<T>::go_to_seat(std::uint32_t id, std::uint32_t seat,
   enqueue(id, place::seat, seat, in_front, out);
   if (seats_[seat].worker != no_index)
     hungry_.push_back(seats_[seat].worker);
+}
+
+// Ends what has waited until its deadline although nobody turned the wheel,
+// because the host stood still: it never runs.
+template <class T>
+bool pool_core<T>::drop_if_late(std::uint32_t id, time_point now,
+                                effects& out) {
+  auto& r = requests_[id];
+  if (r.deadline > now && r.queue_deadline > now)
+    return false;
+  withdraw(id, pool_errc::wait_timeout, true, now, out);
+  return true;
+}
+
+// In the pool's queue.
+template <class T>
+std::uint64_t pool_core<T>::queued() const {
+  return queue_[0].size + queue_[1].size + queue_[2].size;
 }
 
 template <class T>

@@ -26,6 +26,16 @@ auto pool_core<T>::running(std::uint64_t lease_id) const
 }
 
 template <class T>
+auto pool_core<T>::holder(std::uint64_t lease_id) const
+    -> std::optional<worker> {
+  auto guard = brief_lock(mutex_);
+  auto id = requests_.find(lease_id);
+  if (id == no_index)
+    return std::nullopt;
+  return workers_[requests_[id].worker].handle;
+}
+
+template <class T>
 auto pool_core<T>::time_left(std::uint64_t lease_id, time_point now) const
     -> nanoseconds {
   auto guard = brief_lock(mutex_);

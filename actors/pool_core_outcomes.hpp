@@ -145,16 +145,14 @@ void pool_core<T>::settle_waiting(pool_errc code,
       forget(id, now, out);
     }
   };
-  // One that ends lets the next of its key into a line: hence again.
-  for (auto left = waiting_ + 1; waiting_ != 0 && waiting_ != left;) {
-    left = waiting_;
-    for (auto& line : queue_)
-      all(line);
-    all(undecided_);
-    for (std::uint32_t i = 0; i < seats_.all(); ++i) {
-      all(seats_[i].orders);
-      all(seats_[i].line);
-    }
+  // First, because one that ends lets the next of its key into a line.
+  keys_.for_each(all);
+  for (auto& line : queue_)
+    all(line);
+  all(undecided_);
+  for (std::uint32_t i = 0; i < seats_.all(); ++i) {
+    all(seats_[i].orders);
+    all(seats_[i].line);
   }
 }
 
@@ -222,6 +220,9 @@ void pool_core<T>::let_go(std::uint32_t id, std::uint64_t books::*counter,
     return;
   }
   ++(counts_.*counter);
+  // What it had of its time to wait it has again.
+  if (r.queue_deadline < time_point::max() - (now - r.running_since))
+    r.queue_deadline += now - r.running_since;
   if (traced())
     trace(counter == &books::retried ? request_step::retried
                                      : request_step::requeued,

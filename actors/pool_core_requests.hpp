@@ -118,17 +118,24 @@ bool pool_core<T>::dispatch(std::size_t limit, time_point now, effects& out) {
   auto guard = brief_lock(mutex_);
   if (limits_.managed)
     return false;
+  auto more = false;
   for (auto id = head_of_queue(); id != no_index; id = head_of_queue()) {
+    if (limit-- == 0) {
+      more = true;
+      break;
+    }
+    if (drop_if_late(id, now, out))
+      continue;
     auto& r = requests_[id];
     auto target = pick(r.kind, r.alone, now);
     if (target == no_index)
-      return false;
-    if (limit-- == 0)
-      return true;
+      break;
     dequeue(id);
     lease(id, target, now, out);
   }
-  return false;
+  serve(now, out);
+  out.administer = out.administer || overflow_wanted() != 0;
+  return more;
 }
 
 // -- choosing -----------------------------------------------------------------
@@ -217,9 +224,12 @@ auto pool_core<T>::to_incarnation(std::uint64_t incarnation, bool alone,
   return {.where = place::order, .line = seat};
 }
 
+// Every line has the same limit. What an idle worker could take now need not
+// wait, though it may have to be decided first which one.
 template <class T>
 bool pool_core<T>::fits(const submission& x, const route& to) {
   std::uint64_t before = 0;
+  std::uint64_t limit = limits_.queue_size;
   switch (to.where) {
     case place::seat:
       before = seats_[to.line].line.size;
@@ -228,21 +238,25 @@ bool pool_core<T>::fits(const submission& x, const route& to) {
       before = seats_[to.line].orders.size;
       break;
     case place::key:
-      before = behind_keys_; // of all keys, of which there may be any number
+      // There may be any number of keys: together they have as much room as
+      // the lines of all workers.
+      if (behind_keys_ >= limit * std::max(seats_.size(), 1u))
+        return false;
+      before = keys_.behind(x.how.value).size;
       break;
     case place::undecided:
       before = undecided_.size;
+      limit += workers_.spare();
       break;
     case place::desk:
       before = desks_.find(to.line)->line.size;
       break;
     default:
-      for (auto& line : queue_)
-        before += line.size;
+      before = queued();
+      limit += workers_.spare();
       break;
   }
-  return before < limits_.queue_size
-         && waiting_bytes_ + x.bytes <= limits_.queue_bytes
+  return before < limit && waiting_bytes_ + x.bytes <= limits_.queue_bytes
          && !requests_.full();
 }
 
@@ -273,6 +287,7 @@ std::uint32_t pool_core<T>::admit(submission x, std::uint32_t kind,
   r.kind = kind;
   r.idempotent = x.idempotent;
   r.how = x.how;
+  r.hash = x.how.value;
   r.role = x.lease ? purpose::lease : purpose::task;
   r.alone = x.alone();
   r.chain = std::move(x.chain);
@@ -292,7 +307,7 @@ void pool_core<T>::forget(std::uint32_t id, time_point now, effects& out) {
     overrun_wheel_.disarm(id);
   auto& r = requests_[id];
   auto keyed = r.keyed;
-  auto key = r.how.value;
+  auto key = r.hash;
   if (r.session != no_index)
     sessions_.leave(r.session, now);
   requests_.forget(id);

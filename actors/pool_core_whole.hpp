@@ -79,7 +79,7 @@ void pool_core<T>::close(time_point now, effects& out) {
       forget(id, now, out);
     }
   settle_waiting(pool_errc::shutting_down, std::nullopt, now, out);
-  hungry_.clear();
+  serve(now, out); // who waited to be told that nothing is left
   changed_.notify_all();
 }
 

@@ -40,15 +40,14 @@ std::vector<std::string> pool_core<T>::leftovers() const {
   return result;
 }
 
-// One for each waiting request for which nobody is starting yet.
+// One for each waiting request for which nobody is idle, or starting yet.
 template <class T>
 std::uint32_t pool_core<T>::overflow_wanted() const {
   if (limits_.max_overflow == 0 || closing_)
     return 0;
-  std::uint64_t waiting = 0;
-  for (auto& line : queue_)
-    waiting += line.size;
-  auto unserved = waiting > starting_ ? waiting - starting_ : 0;
+  auto waiting = queued();
+  auto coming = workers_.spare() + starting_;
+  auto unserved = waiting > coming ? waiting - coming : 0;
   auto room = limits_.max_overflow - std::min(limits_.max_overflow, overflow_);
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(unserved, room));
 }
@@ -138,6 +137,8 @@ void pool_core<T>::worker_died(std::uint64_t incarnation, const cause& why,
   if (w.overflow)
     --overflow_;
   w.why = why;
+  if (w.abandoned)
+    keep_keys_of(at);
   workers_.bury(at);
   if (w.leases.empty())
     workers_.drop(at);
@@ -152,9 +153,11 @@ void pool_core<T>::worker_died(std::uint64_t incarnation, const cause& why,
 }
 
 template <class T>
-bool pool_core<T>::left_behind(const cause& too_many, time_point now,
-                               effects& out) {
+bool pool_core<T>::left_behind(std::uint64_t incarnation, const cause& too_many,
+                               time_point now, effects& out) {
   auto guard = brief_lock(mutex_);
+  if (auto at = workers_.find(incarnation); at != no_index)
+    workers_[at].abandoned = true;
   if (++abandoned_ <= limits_.max_abandoned || overburdened_)
     return false;
   overburdened_ = too_many;
@@ -163,8 +166,12 @@ bool pool_core<T>::left_behind(const cause& too_many, time_point now,
 }
 
 template <class T>
-bool pool_core<T>::returned() {
+bool pool_core<T>::returned(std::uint64_t incarnation, time_point now,
+                            effects& out) {
   auto guard = brief_lock(mutex_);
+  for (auto key : keys_.take_kept(incarnation))
+    promote(key, now, out);
+  serve(now, out);
   if (--abandoned_ > limits_.max_abandoned || !overburdened_)
     return false;
   overburdened_.reset();
@@ -203,6 +210,18 @@ void pool_core<T>::bury_all(std::uint32_t at, time_point now, effects& out) {
     bury(id, now, out);
     id = before;
   }
+}
+
+// Its caller has its outcome, and the worker runs it all the same: the next one
+// of its key must not run beside it.
+template <class T>
+void pool_core<T>::keep_keys_of(std::uint32_t at) {
+  auto& w = workers_[at];
+  for (auto id = w.leases.head; id != no_index; id = requests_[id].next)
+    if (auto& r = requests_[id]; r.keyed && r.state == stage::cancelling) {
+      r.keyed = false;
+      keys_.keep(w.incarnation, r.hash);
+    }
 }
 
 // Nobody sits there now. Equal keys, and those that only their session's home

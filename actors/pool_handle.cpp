@@ -27,7 +27,6 @@ bool is_question(const caf::mailbox_element& x) {
   auto& content = x.content();
   return content.match_elements<stats_atom>()
          || content.match_elements<status_atom>()
-         || content.match_elements<members_atom>()
          || content.match_elements<resize_atom, std::uint32_t>()
          || content.match_elements<checkin_atom, call_id>()
          || content.match_elements<cancel_atom, call_id>()
@@ -82,6 +81,11 @@ private:
                                x.get_as<caf::message>(2));
     if (x.match_elements<checkout_atom, call_options>())
       return caf::make_message(checkout_atom_v,
+                               merge(x.get_as<call_options>(1), defaults_));
+    if (x.match_elements<members_atom>())
+      return caf::make_message(members_atom_v, defaults_);
+    if (x.match_elements<members_atom, call_options>())
+      return caf::make_message(members_atom_v,
                                merge(x.get_as<call_options>(1), defaults_));
     return caf::make_message(defaults_, x);
   }

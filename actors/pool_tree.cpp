@@ -24,6 +24,18 @@ child_spec part_child(std::string id, Behavior behavior,
   return result;
 }
 
+// Strategies and collections of the application's may take their time: in a
+// thread that is nobody else's.
+child_spec queue_manager_child(const pool_context_ptr& ctx) {
+  auto result = part_child("queue_manager", queue_manager, ctx);
+  auto usual = strategy_named(ctx->settings->default_strategy);
+  if (usual.kind == choice::custom_worker || has_collections(*ctx->settings))
+    result.start = [=](const start_context& where) -> caf::expected<started> {
+      return started{where.self->spawn<caf::detached>(queue_manager, ctx)};
+    };
+  return result;
+}
+
 // The pool as a whole reacts when its workers have used up their intensity: it
 // is degraded, or ends for the same reason, which the supervisor above takes
 // for a failure (an end by auto_shutdown would be an order to it).
@@ -101,7 +113,7 @@ child_spec tree_of(const pool_context_ptr& ctx, std::vector<child_spec> more) {
   spec.events = ctx->events;
   spec.children = {
       part_child("task_monitor", task_monitor, ctx),
-      part_child("queue_manager", queue_manager, ctx),
+      queue_manager_child(ctx),
       workers_child(ctx),
       part_child("pool", pool, ctx),
   };
@@ -111,10 +123,17 @@ child_spec tree_of(const pool_context_ptr& ctx, std::vector<child_spec> more) {
       supervisor_child("pool " + ctx->settings->name, std::move(spec));
   auto start = result.start;
   result.start = [=](const start_context& where) -> caf::expected<started> {
+    if (auto tree = ctx->part(pool_part::pool_supervisor);
+        tree && !has_ended(tree))
+      return make_error(pool_errc::already_started,
+                        "pool \"" + ctx->settings->name
+                            + "\" runs already, below another supervisor");
     ctx->open();
     auto child = start(where);
-    if (child && child->handle)
+    if (child && child->handle) {
+      ctx->enter(pool_part::pool_supervisor, child->handle);
       watch_stop(child->handle, ctx);
+    }
     return child;
   };
   result.stop = stop_of(*ctx->settings);

@@ -131,9 +131,17 @@ void carry_out(self_ptr self, const pool_context_ptr& ctx,
   // One of the two has changed meanwhile; the other one is to be had again.
   auto& queue = *state_of(self).collections;
   if (result == assignment_result::request_gone)
-    queue.worker_idle(x.worker);
+    queue.worker_idle(x.worker, x.overflow);
   else if (result == assignment_result::worker_busy)
-    queue.request_waits(x.who);
+    queue.put_back(x.who);
+}
+
+void tell_failures(managed_queue& queue, const pool_context_ptr& ctx) {
+  auto reports = queue.take_reports();
+  for (auto& text : reports)
+    ctx->tell("charmer.collection.failed", severity::error, text);
+  if (!reports.empty())
+    ctx->note_collections(queue.names());
 }
 
 // Whether there is more.
@@ -147,8 +155,7 @@ bool assign(self_ptr self, const pool_context_ptr& ctx) {
       break;
     carry_out(self, ctx, *next);
   }
-  for (auto& text : queue.take_reports())
-    ctx->tell("charmer.collection.failed", severity::error, text);
+  tell_failures(queue, ctx);
   return left + 1 == 0;
 }
 
@@ -161,13 +168,12 @@ void look(self_ptr self, const pool_context_ptr& ctx) {
 }
 
 void open_collections(self_ptr self, const pool_context_ptr& ctx) {
-  auto& x = *ctx->settings;
-  if (!has_collections(x))
+  if (!has_collections(*ctx->settings))
     return;
-  auto& queue = state_of(self).collections.emplace(collection_names{
-      x.waiting_callers_impl, x.idle_workers_impl, x.busy_workers_impl,
-      x.idle_overflow_workers_impl, x.queue == queue_order::lifo});
+  auto& queue =
+      state_of(self).collections.emplace(collections_of(*ctx->settings));
   take_stock(queue, ctx);
+  ctx->note_collections(queue.names());
 }
 
 } // namespace

@@ -81,6 +81,7 @@ struct request_record {
   std::uint8_t priority = 1; ///< 0 goes first
   bool probe = false;        ///< the breaker lets this one through, to see
   bool keyed = false;        ///< others of its key may wait behind it
+  std::uint64_t hash = 0;    ///< of its key
   bool alone = false;        ///< is never sent ahead, nor is one behind it
   bool streamed = false;     ///< a part of its answer has been given away
   bool homed = false;        ///< only the home of its session will do

@@ -3,7 +3,7 @@
 //
 // Threading: a pure function.
 //
-//   auto plan = plan_size(10, 0, 8);
+//   auto plan = plan_size(10, 0, 8, false);
 //   // size 8, not_done "10 workers were asked for, but max_size is 8: …"
 #pragma once
 
@@ -20,18 +20,22 @@ struct resize_plan {
 };
 
 /// @param wanted may be anything; the result lies within the bounds.
-/// REQUIRES: min_size <= max_size.
+/// @param overflows whether workers come when they are needed: only then a pool
+/// may have none.
+/// REQUIRES: min_size <= max_size, and max_size is not 0 unless it overflows.
 inline resize_plan plan_size(std::int64_t wanted, std::uint32_t min_size,
-                             std::uint32_t max_size) {
-  auto size =
-      std::clamp(wanted, std::int64_t{min_size}, std::int64_t{max_size});
+                             std::uint32_t max_size, bool overflows) {
+  auto lowest = std::max(min_size, overflows ? 0u : 1u);
+  auto size = std::clamp(wanted, std::int64_t{lowest}, std::int64_t{max_size});
   resize_plan result{static_cast<std::uint32_t>(size), {}};
-  if (size != wanted) {
-    auto bound = wanted > size ? "max_size" : "min_size";
-    result.not_done = std::to_string(wanted) + " workers were asked for, but "
-                      + bound + " is " + std::to_string(size)
-                      + ": the pool has " + std::to_string(size);
-  }
+  if (size == wanted)
+    return result;
+  auto why = wanted > size        ? "max_size is " + std::to_string(size)
+             : lowest == min_size ? "min_size is " + std::to_string(size)
+                                  : "a pool without overflow (max_overflow) "
+                                    "needs one";
+  result.not_done = std::to_string(wanted) + " workers were asked for, but "
+                    + why + ": the pool has " + std::to_string(size);
   return result;
 }
 

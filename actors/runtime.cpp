@@ -101,9 +101,9 @@ await_workers(const state_ptr& st, timespan limit,
 constexpr auto default_handler = "default";
 
 // As in wpool somebody is told, even if the application asks for nothing.
-void watch_overruns(runtime_state& st, const planned_pool& x) {
+void watch_overruns(event_hub& events, const planned_pool& x) {
   if (x.context->settings->overrun_warning != infinite)
-    st.events->add(
+    events.add(
         watching_overruns(x.handle.name(), default_handler, log_overrun));
 }
 
@@ -154,7 +154,7 @@ caf::expected<pool_handle> runtime::start_pool(pool_settings x) {
   if (!plan)
     return plan.error();
   auto name = plan->handle.name();
-  watch_overruns(*state_, *plan);
+  watch_overruns(*state_->events, *plan);
   if (auto err = ask<caf::actor>(state_, state_->root, std::chrono::seconds(10),
                                  start_child_atom_v, plan->spec)) {
     plan->context->close();
@@ -174,7 +174,8 @@ caf::error runtime::stop_pool(const std::string& name, timespan limit) {
   limit = bounded(limit);
   auto end = after(limit);
   ctx->core.drain();
-  ctx->core.wait_until_empty(after(limit / 2));
+  if (!ctx->settings->pool_sup_shutdown.kills_at_once())
+    ctx->core.wait_until_empty(after(limit / 2));
   auto id = "pool " + name;
   if (ask(state_, state_->root, until(end), terminate_child_atom_v, id))
     return make_error(pool_errc::shutting_down,
@@ -322,7 +323,7 @@ caf::expected<runtime> start(caf::actor_system& sys, settings x,
                           *st->pools, "root");
     if (!plan)
       return plan.error();
-    watch_overruns(*st, *plan);
+    watch_overruns(*st->events, *plan);
     st->handles.emplace(plan->handle.name(), plan->handle);
     spec.children.push_back(std::move(plan->spec));
   }
@@ -351,10 +352,11 @@ caf::expected<pool_child> make_pool_child(caf::actor_system& sys,
   auto alone = std::make_shared<pool_registry>();
   if (!events)
     events = std::make_shared<event_hub>(sys);
-  auto plan = plan_pool(sys, std::move(x), std::move(events), *alone, path,
+  auto plan = plan_pool(sys, std::move(x), events, *alone, path,
                         {lifecycle_child(alone)});
   if (!plan)
     return plan.error();
+  watch_overruns(*events, *plan);
   return pool_child{std::move(plan->spec), std::move(plan->handle)};
 }
 

@@ -73,7 +73,12 @@ public:
   /// its workers start afterwards.
   caf::expected<pool_handle> start_pool(pool_settings x);
 
-  /// Drains and stops one pool. Blocks, at most for `limit`. Twice is fine.
+  /// Drains and stops one pool: no new requests; what was accepted is finished,
+  /// as far as half of the limit allows, and not at all if pool_sup_shutdown is
+  /// brutal_kill; then its tree stops. Blocks, at most for `limit`.
+  /// @returns nothing, also if there is no such pool (any more); shutting_down
+  /// if it was not over in time: it goes on stopping, and to stop it again
+  /// waits for that
   caf::error stop_pool(const std::string& name,
                        timespan limit = std::chrono::seconds(10));
 
@@ -91,7 +96,8 @@ public:
   /// Of every pool.
   std::vector<pool_stats> all_stats() const;
 
-  /// The workers of a pool that are ready (wpool's get_workers).
+  /// The workers of a pool that are ready (wpool's get_workers); those of the
+  /// overflow, which come and go, are in `stats` only.
   caf::expected<std::vector<pool_member>>
   workers(const std::string& name = "default") const;
 
@@ -100,9 +106,10 @@ public:
   caf::expected<std::string>
   debug_information(const std::string& name = "default") const;
 
-  /// Changes how many workers a pool has, within its min_size and max_size;
-  /// what was not done is said in the result. Workers that are too many finish
-  /// what they have, then their actors or processes end.
+  /// Changes how many workers a pool has, within its min_size and max_size, and
+  /// to 0 only if it has an overflow; what was not done is said in the result.
+  /// Workers that are too many finish what they have, then their actors or
+  /// processes end.
   caf::expected<resized> resize(const std::string& name, std::uint32_t size);
 
   // -- the life of workers ----------------------------------------------------
@@ -208,7 +215,8 @@ private:
 
 /// Starts pools. Returns when the tree stands; workers start afterwards (see
 /// runtime::await_ready). Blocks briefly.
-/// Errors: invalid_settings, no_pools_configured, start_failed.
+/// Errors: invalid_settings, no_pools_configured, already_started (two pools of
+/// one name), start_failed (also of a system without I/O, see charmer::config).
 /// @param handlers are told all events from the first one on
 caf::expected<runtime> start(caf::actor_system& sys, settings x,
                              std::vector<handler_spec> handlers = {});
@@ -218,11 +226,16 @@ caf::expected<runtime> start(caf::actor_system& sys, caf::expected<settings> x);
 
 /// A pool for a supervisor of the application's own.
 struct pool_child {
-  child_spec spec;    ///< start it below any charmer supervisor
+  /// Start it below any charmer supervisor, and below one at a time: a second
+  /// start while the first one runs fails with already_started.
+  child_spec spec;
   pool_handle handle; ///< valid at once; requests wait until it is started
 };
 
-/// Makes a pool to be started by somebody else. `events` may be null.
+/// Makes a pool to be started by somebody else. Callbacks and handlers of
+/// overruns are those of its `events`: see following_workers and
+/// watching_overruns. Null: nobody hears of anything but overruns, which are
+/// written to stderr.
 caf::expected<pool_child>
 make_pool_child(caf::actor_system& sys, pool_settings x,
                 std::shared_ptr<event_hub> events = nullptr,

@@ -37,16 +37,20 @@ runtime::debug_information(const std::string& name) const {
   auto impl = [](const std::string& chosen, const char* built_in) {
     return chosen.empty() ? std::string{built_in} : chosen;
   };
-  auto& x = *ctx->settings;
-  auto callers = x.queue == queue_order::lifo ? "lifo_callers" : "fifo_callers";
+  auto x = ctx->collections();
+  auto callers = x.newest_first ? "lifo_callers" : "fifo_callers";
+  auto handles = nlohmann::ordered_json::object();
+  for (auto& worker : ctx->members())
+    handles[worker.worker] = to_string(worker.handle);
   return nlohmann::ordered_json{
       {"statistics", nlohmann::ordered_json::parse(to_json(ctx->stats()))},
+      {"handles", std::move(handles)},
       {"collections",
-       {{"waiting_callers", impl(x.waiting_callers_impl, callers)},
-        {"idle_workers", impl(x.idle_workers_impl, "lifo_workers")},
-        {"busy_workers", impl(x.busy_workers_impl, "lifo_workers")},
+       {{"waiting_callers", impl(x.waiting_callers, callers)},
+        {"idle_workers", impl(x.idle_workers, "lifo_workers")},
+        {"busy_workers", impl(x.busy_workers, "lifo_workers")},
         {"idle_overflow_workers",
-         impl(x.idle_overflow_workers_impl, "lifo_workers")}}},
+         impl(x.idle_overflow_workers, "lifo_workers")}}},
       {"settings", all["pools"][0]}}
       .dump();
 }

@@ -9,8 +9,11 @@
 //
 // Threading: register_strategy from any thread. The functions run in the
 // pool's queue manager: what they hold is used by that actor alone for each
-// pool, but a function of several pools runs in several threads. One that
-// blocks holds up the requests of its pool that wait, and nothing else.
+// pool, but a function of several pools runs in several threads. Named as
+// default_strategy they run in a thread of the pool's own, and one that blocks
+// holds up the requests of its pool that wait, and nothing else; named by
+// single requests only, they run in the scheduler's threads and must not block.
+// The cost of a choice grows with the number of workers, as their list does.
 //
 //   charmer::register_strategy("oldest", [](const std::string&, auto& workers)
 //   {

@@ -56,6 +56,7 @@ inline constexpr auto task_failed = pool_errc::python_exception;
 template <class Self>
 auto execute(Self* self, const pool_handle& pool, std::function<void()> f,
              call_options options = {}) {
+  options.idempotent = idempotence::no;
   return self->request(pool.actor(), caf::infinite, std::move(options),
                        caf::make_message(task{std::move(f)}));
 }
@@ -71,6 +72,7 @@ inline auto execute(caf::scoped_actor& self, const pool_handle& pool,
 template <class Self>
 auto execute_async(Self* self, const pool_handle& pool, std::function<void()> f,
                    call_options options = {}) {
+  options.idempotent = idempotence::no;
   return cast(self, pool, caf::make_message(task{std::move(f)}),
               std::move(options));
 }

@@ -81,14 +81,17 @@ public:
                    "too many workers were left behind (max_abandoned "
                        + std::to_string(ctx_->settings->max_abandoned) + ")");
     auto too_many = ctx_->with_core(nullptr, [&](auto& out) {
-      return ctx_->core.left_behind(why, ctx_->now(), out);
+      return ctx_->core.left_behind(incarnation_, why, ctx_->now(), out);
     });
     if (too_many)
       ctx_->tell("charmer.pool.degraded", severity::error, describe(why));
   }
 
   void returned() override {
-    if (ctx_->core.returned())
+    auto recovered = ctx_->with_core(nullptr, [&](auto& out) {
+      return ctx_->core.returned(incarnation_, ctx_->now(), out);
+    });
+    if (recovered)
       ctx_->tell("charmer.pool.recovered", severity::info,
                  "a worker that was left behind has ended");
   }

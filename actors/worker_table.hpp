@@ -52,9 +52,11 @@ struct worker_slot {
   bool overflow = false;
   bool dismissed = false; ///< to be stopped for good once it is idle
   bool leaving = false;   ///< was asked to stop, and waits until it is idle
+  bool abandoned = false; ///< goes on running, and nobody can end it
   // its place in one of the lists of candidates
   bool listed = false;
-  bool idle = false; ///< in which
+  bool idle = false;       ///< in which
+  std::uint32_t spare = 0; ///< of its capacity, while it is idle
   std::uint32_t next = no_index;
   std::uint32_t prev = no_index;
 };
@@ -100,6 +102,7 @@ public:
   void retire(std::uint32_t at) {
     auto& w = slots_[at];
     delist(at);
+    set_spare(w, 0);
     if (w.state == worker_state::ready || w.state == worker_state::starting)
       w.state = worker_state::retiring;
   }
@@ -113,6 +116,7 @@ public:
 
   void drop(std::uint32_t at) {
     delist(at);
+    set_spare(slots_[at], 0);
     slots_[at] = slot{};
     gates_[at].reopen();
   }
@@ -172,7 +176,11 @@ public:
       delist(at);
     if (wanted && !w.listed)
       enlist(at, idle);
+    set_spare(w, wanted && idle ? w.capacity - w.occupied : 0);
   }
+
+  /// How many requests idle workers could take now.
+  std::uint64_t spare() const noexcept { return spare_; }
 
   /// Whether work of this length can be put into its pipe now.
   bool has_room_for(const slot& w, std::chrono::nanoseconds work,
@@ -193,6 +201,11 @@ private:
   bool has_room(const slot& w) const {
     return w.proof && w.held == 0 && w.work < prefetch_ * w.capacity
            && w.leases.size < max_in_pipe;
+  }
+
+  void set_spare(slot& w, std::uint32_t x) {
+    spare_ += x;
+    spare_ -= std::exchange(w.spare, x);
   }
 
   void enlist(std::uint32_t at, bool idle) {
@@ -233,6 +246,7 @@ private:
   index_list idle_;
   index_list idle_overflow_;
   index_list roomy_;
+  std::uint64_t spare_ = 0;
   std::uint64_t incarnations_ = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "charmer/profiles/native_profile.hpp"
 
 #include "charmer/supervision/errors.hpp"
+#include "charmer/supervision/mailbox.hpp"
 
 #include <atomic>
 #include <exception>
@@ -53,10 +54,16 @@ public:
 
   void on_destroy() override {}
 
+  /// Whether what bounces comes from the actor behind it, and not from one to
+  /// which that has delegated it.
+  bool is_gone() const {
+    return concluded_ || has_closed_mailbox(behind_).value_or(false);
+  }
+
   /// The actor behind it has ended.
   void ended(worker_host& host, const caf::error& why) {
     if (concluded_.exchange(true))
-      host.returned();
+      is_over(host);
     else
       conclude(host, why, planned_);
   }
@@ -99,6 +106,13 @@ private:
       return;
     host->left_behind();
     conclude(*host, make_error(supervision_errc::planned_stop), true);
+    is_over(*host);
+  }
+
+  // It was left behind, and that was told; it has ended: whichever comes last.
+  void is_over(worker_host& host) {
+    if (half_over_.exchange(true))
+      host.returned();
   }
 
   void conclude(worker_host& host, const caf::error& why, bool planned) {
@@ -115,6 +129,7 @@ private:
   worker_start what_;
   std::atomic<bool> planned_ = false;
   std::atomic<bool> concluded_ = false;
+  std::atomic<bool> half_over_ = false;
 };
 
 caf::error refuse(const worker_start& what, const std::string& text) {
@@ -191,6 +206,12 @@ caf::expected<caf::actor> native_profile::start_worker(caf::actor_system& sys,
         ->ended(*host, why);
   });
   return worker;
+}
+
+bool native_profile::is_gone(const caf::strong_actor_ptr& worker) const {
+  auto* who = caf::actor_cast<caf::abstract_actor*>(worker);
+  auto* native = dynamic_cast<native_worker*>(who);
+  return !native || native->is_gone();
 }
 
 std::uint32_t native_profile::get_capacity(const pool_settings&) const {

@@ -75,6 +75,8 @@ public:
   caf::expected<caf::actor> start_worker(caf::actor_system& sys,
                                          worker_start what) override;
 
+  bool is_gone(const caf::strong_actor_ptr& worker) const override;
+
   std::uint32_t get_capacity(const pool_settings& x) const override;
 };
 

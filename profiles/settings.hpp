@@ -54,7 +54,8 @@ struct breaker_settings {
   /// How long it stays open; then exactly one request is let through to see.
   timespan cooldown = std::chrono::seconds(60);
   /// What counts as a failure: names of pool_errc. "python_exception" stands
-  /// for the exceptions of native workers too.
+  /// for the exceptions of native workers too, and for errors that they answer;
+  /// "bad_payload" for messages that they do not understand.
   std::vector<std::string> failures = {"exec_timeout", "worker_died",
                                        "start_failed", "python_exception"};
 };
@@ -145,9 +146,13 @@ struct pool_settings {
 
   // -- limits on requests -----------------------------------------------------
 
-  /// Requests that may wait. One more is answered `queue_full`.
+  /// Requests that may wait in one line: at the pool, for each worker, behind
+  /// each key, for each lease. One more is answered `queue_full`. What an idle
+  /// worker can take at once does not wait.
   std::uint32_t max_queue_size = 1000;
-  /// Bytes of arguments that may wait.
+  /// Bytes of arguments that may wait, in all lines together. Nobody can tell
+  /// the size of a message to a native worker: it counts none, and is bounded
+  /// by max_queue_size alone.
   std::uint64_t max_queue_bytes = 256ull << 20;
   /// How long a request may wait for a worker.
   timespan queue_timeout = std::chrono::seconds(5);

@@ -8,13 +8,15 @@
 //   random_worker          any
 //   hash_worker(key)       the same one for the same key; equal keys never
 //                          overlap and run in the order sent, also across
-//                          the death of the worker
+//                          the death of the worker; those of a native worker
+//                          that hangs wait until it has ended after all
 //   custom_worker(name)    what a function of the application's says
 //
 // Those that choose a worker that is not free let the request wait in a line of
-// that worker's own. While no worker is ready, requests wait for the first that
-// is, whatever their strategy; but for next_available_worker, which never
-// waits.
+// that worker's own. They choose among the pool's `size` workers; those of the
+// overflow serve who will take any. While no worker is ready, requests wait for
+// the first that is, whatever their strategy; but for next_available_worker,
+// which never waits.
 //
 // Threading: plain values.
 //

@@ -2,6 +2,7 @@
 
 #include "charmer/profiles/native_profile.hpp"
 #include "charmer/profiles/process_profile.hpp"
+#include "charmer/supervision/mailbox.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -46,6 +47,10 @@ void worker_profile::execute_request(const caf::strong_actor_ptr& worker,
                                      caf::message_id id, caf::message request,
                                      caf::execution_unit* context) {
   worker->enqueue(std::move(from), id, std::move(request), context);
+}
+
+bool worker_profile::is_gone(const caf::strong_actor_ptr& worker) const {
+  return has_closed_mailbox(worker).value_or(true);
 }
 
 std::uint32_t worker_profile::get_load(const worker_view& x) const {

@@ -197,6 +197,13 @@ public:
                                caf::message request,
                                caf::execution_unit* context);
 
+  /// Whether a request that CAF returned (sec::request_receiver_down) was
+  /// returned by the worker itself, which has ended and never began it: another
+  /// one gets it. Else the worker had handed it on to an actor that has ended,
+  /// and that is its answer. By default, whether the worker's mailbox is
+  /// closed; one without a mailbox is taken to hand nothing on.
+  virtual bool is_gone(const caf::strong_actor_ptr& worker) const;
+
   /// How many requests one worker runs at once.
   virtual std::uint32_t get_capacity(const pool_settings& x) const = 0;
 

@@ -5,8 +5,28 @@ using namespace charmer_tests;
 
 namespace {
 
-pool_settings with_breaker(std::uint32_t consecutive, timespan cooldown) {
+// Does jobs, and answers every text with an error of its own.
+pool_settings fallible() {
   auto x = lab(3);
+  register_native("fallible", [](caf::actor_system& sys) {
+    return sys.spawn<caf::detached>(
+        [](caf::event_based_actor* self) -> caf::behavior {
+          replace_default_handlers(self);
+          return {[=](job& x) {
+                    x.run(self);
+                    return std::uint64_t{self->id()};
+                  },
+                  [](const std::string&) -> caf::result<std::uint64_t> {
+                    return caf::make_error(caf::sec::runtime_error);
+                  }};
+        });
+  });
+  x.adapter = "fallible";
+  return x;
+}
+
+pool_settings with_breaker(std::uint32_t consecutive, timespan cooldown) {
+  auto x = fallible();
   x.breaker.enabled = true;
   x.breaker.consecutive = consecutive;
   x.breaker.rate = 0;
@@ -55,6 +75,16 @@ TEST_CASE("the threshold opens it, which is told once; what waits is served") {
   CHECK(f.events.wait_for(opened));
   CHECK(count(f, opened) == 1);
   CHECK(count(f, closed) == 0);
+}
+
+TEST_CASE("a caller who sends what no worker understands opens no breaker") {
+  native_fixture f{with_breaker(3, limit)};
+  for (int i = 0; i < 20; ++i)
+    CHECK(f.call(caf::make_message(4711, "what?")).why
+          == caf::sec::unexpected_message);
+  CHECK(!f.stats().circuit_open);
+  CHECK(f.call());
+  CHECK(count(f, opened) == 0);
 }
 
 TEST_CASE("after the cooldown exactly one probe runs; its success closes it") {

@@ -159,6 +159,22 @@ TEST_CASE("what no worker understands comes back as errors") {
   CHECK(f.comes_to(3, 0, 0));
 }
 
+TEST_CASE("what no worker takes is answered with the reason") {
+  auto x = lab(2);
+  x.max_queue_size = 1;
+  native_fixture f{x};
+  f.occupy(2);
+  auto sent_to = [&] {
+    std::pair<std::uint64_t, caf::error> result;
+    broadcast(f.self, f.pool, work())
+        .receive([&](std::uint64_t n) { result.first = n; },
+                 [&](caf::error& e) { result.second = std::move(e); });
+    return result;
+  };
+  CHECK(sent_to().first == 2);
+  CHECK(sent_to().second == pool_errc::queue_full);
+}
+
 TEST_CASE("to a pool without workers nothing is sent, and that is told") {
   auto x = lab(0);
   x.max_overflow = 1;

@@ -82,6 +82,25 @@ std::vector<int> served(pool_fixture& f, int count) {
   return order;
 }
 
+// The order in which they were served that came one after the other, from 0,
+// for which the only worker was free.
+std::vector<int> served_in_turn(pool_fixture& f, int count) {
+  gate = std::make_shared<std::latch>(1);
+  order.clear();
+  for (int i = 0; i < count; ++i)
+    cast(f.pool, caf::make_message(i));
+  CHECK(f.eventually([&](const pool_stats& x) {
+    return x.counts.running == 1
+           && x.counts.waiting == static_cast<std::uint64_t>(count) - 1;
+  }));
+  gate->count_down();
+  CHECK(f.eventually([&](const pool_stats& x) {
+    return x.counts.replied == static_cast<std::uint64_t>(count);
+  }));
+  std::lock_guard guard{order_mutex};
+  return order;
+}
+
 std::vector<child_info> children(pool_fixture& f, const caf::actor& of) {
   std::vector<child_info> result;
   f.self->request(of, 10s, which_children_atom_v)
@@ -106,11 +125,33 @@ TEST_CASE("callers of the application's say who is served next") {
   auto x = noting();
   x.waiting_callers_impl = "newest_first";
   pool_fixture f{x};
-  // The first one may be any: it found the worker idle.
-  auto seen = served(f, 8);
-  CHECK(seen.size() == 8);
-  CHECK(std::set<int>(seen.begin(), seen.end()).size() == 8);
+  CHECK(served_in_turn(f, 8) == std::vector{0, 7, 6, 5, 4, 3, 2, 1});
   CHECK(f.stats().counts.balanced());
+}
+
+TEST_CASE("without them those that came first are served first") {
+  register_workers("other", [] { return std::make_unique<lifo_workers>(); });
+  auto x = noting();
+  x.busy_workers_impl = "other"; // collections decide, and these are built in
+  pool_fixture f{x};
+  CHECK(served_in_turn(f, 8) == std::vector{0, 1, 2, 3, 4, 5, 6, 7});
+}
+
+TEST_CASE("requests that idle workers can take need no room in the queue") {
+  auto x = noting(4);
+  x.idle_workers_impl = "fifo_workers";
+  x.max_queue_size = 1;
+  x.max_overflow = 2;
+  pool_fixture f{x};
+  for (int round = 0; round < 50; ++round) {
+    for (int i = 1; i <= 4; ++i)
+      cast(f.pool, caf::make_message(i));
+    CHECK(f.eventually([&](auto& s) {
+      return s.counts.replied == 4u * (static_cast<unsigned>(round) + 1);
+    }));
+  }
+  CHECK(f.stats().counts.refused == 0);
+  CHECK(f.stats().overflow == 0);
 }
 
 TEST_CASE("a collection that throws loses its office, and nobody's request") {

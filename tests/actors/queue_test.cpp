@@ -53,13 +53,26 @@ TEST_CASE("a worker's own line has the limit of the queue") {
   x.max_queue_size = 3;
   native_fixture f{x};
   f.occupy(2);
-  call_options one_line{.strategy = hash_worker("key")};
-  for (int i = 0; i < 3; ++i)
-    CHECK(!f.cast(work(), one_line));
-  auto refused = false;
-  for (int i = 0; i < 3 && !refused; ++i)
-    refused = f.cast(work(), one_line) == pool_errc::queue_full;
-  CHECK(refused);
+  // Whose turn it is changes with each.
+  for (int i = 0; i < 6; ++i)
+    CHECK(!f.cast(work(), {.strategy = next_worker}));
+  for (int i = 0; i < 2; ++i)
+    CHECK(f.cast(work(), {.strategy = next_worker}) == pool_errc::queue_full);
+  CHECK(!f.cast(work()));
+}
+
+TEST_CASE("so has what waits behind an equal key, and others have room") {
+  auto x = lab(2);
+  x.max_queue_size = 3;
+  native_fixture f{x};
+  f.occupy(2);
+  // The first waits for its worker, the others for the first.
+  for (auto key : {"hot", "cold"}) {
+    call_options one_key{.strategy = hash_worker(key)};
+    for (int i = 0; i < 1 + 3; ++i)
+      CHECK(!f.cast(work(), one_key));
+    CHECK(f.cast(work(), one_key) == pool_errc::queue_full);
+  }
 }
 
 TEST_CASE("some are served, some wait too long, some find the queue full") {

@@ -1,0 +1,103 @@
+// Where a pool stands, and how it is stopped: below a supervisor of the
+// application's, one at a time; at once if its settings say so.
+#include "native_fixture.hpp"
+
+#include "charmer/supervision/messages.hpp"
+#include "charmer/supervision/supervisor.hpp"
+
+using namespace charmer_tests;
+
+namespace {
+
+// A pool below a supervisor of one's own, and an actor that watches that.
+struct own_tree {
+  explicit own_tree(pool_settings x) : self(sys) {
+    auto child = make_pool_child(sys, std::move(x));
+    REQUIRE(child);
+    spec = child->spec;
+    pool = child->handle;
+  }
+
+  caf::actor start_below(const std::string& name) {
+    auto result = start_supervisor(sys, {.name = name, .children = {spec}});
+    REQUIRE(result);
+    return *result;
+  }
+
+  bool ended(const caf::actor& who) {
+    self->monitor(who);
+    auto result = false;
+    self->receive([&](const caf::down_msg&) { result = true; },
+                  caf::after(limit) >> [] {});
+    return result;
+  }
+
+  caf::error call(caf::message what = work()) {
+    caf::error why;
+    self->request(pool.actor(), caf::infinite, std::move(what))
+        .receive([](std::uint64_t) {},
+                 [&](caf::error& e) { why = std::move(e); });
+    return why;
+  }
+
+  config cfg;
+  caf::actor_system sys{cfg};
+  caf::scoped_actor self;
+  child_spec spec;
+  pool_handle pool;
+};
+
+} // namespace
+
+TEST_CASE("one pool cannot run below two supervisors; one after the other") {
+  own_tree t{lab(2)};
+  auto first = t.start_below("first");
+  CHECK(!t.call());
+  auto second = start_supervisor(t.sys, {.name = "second"});
+  REQUIRE(second);
+  caf::error why;
+  t.self->request(*second, limit, start_child_atom_v, t.spec)
+      .receive([](const caf::actor&) { FAIL("it runs already"); },
+               [&](caf::error& e) { why = std::move(e); });
+  CHECK(describe(why).find("runs already") != std::string::npos);
+  CHECK(!t.call()); // the first is not touched
+  ask_to_stop(t.self->address(), first);
+  REQUIRE(t.ended(first));
+  CHECK(t.call() == pool_errc::shutting_down);
+  t.self->request(*second, limit, start_child_atom_v, t.spec)
+      .receive([](const caf::actor&) {},
+               [](caf::error& e) { FAIL(describe(e)); });
+  CHECK(!t.call());
+  ask_to_stop(t.self->address(), *second);
+  CHECK(t.ended(*second));
+}
+
+TEST_CASE("brutal_kill: a stop waits for nobody, and the name is free") {
+  auto x = lab(1);
+  x.worker_shutdown = 0s;
+  x.pool_sup_shutdown = shutdown::brutal_kill();
+  native_fixture f{x};
+  auto running = f.ask(wait_at(f.door));
+  REQUIRE(f.door.wait_for(1));
+  auto before = std::chrono::steady_clock::now();
+  std::thread stopping{[&] { CHECK(!f.app->stop_pool("default", 60s)); }};
+  CHECK(f.answer(running).why);
+  stopping.join();
+  CHECK(std::chrono::steady_clock::now() - before < 20s);
+  CHECK(f.app->start_pool(lab(1)));
+}
+
+TEST_CASE("a pool that stands alone has its overruns told as any other") {
+  config cfg;
+  caf::actor_system sys{cfg};
+  auto hub = std::make_shared<event_hub>(sys);
+  auto x = lab(1);
+  x.overrun_warning = 1h;
+  auto child = make_pool_child(sys, x, hub);
+  REQUIRE(child);
+  auto wanted = watching_overruns("default", "default", log_overrun).name;
+  auto handlers = hub->which();
+  CHECK(std::any_of(handlers.begin(), handlers.end(),
+                    [&](auto& y) { return y.name == wanted; }));
+  hub->remove(wanted);
+}

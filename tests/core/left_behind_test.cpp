@@ -1,0 +1,94 @@
+// Keys of a worker that hangs and was left behind: what it runs goes on
+// running, and nothing of the same key may run beside it.
+#include "bench.hpp"
+
+namespace {
+
+struct hung : bench {
+  hung() : bench(limits()) {
+    worker = hire("w");
+    arrived(keyed("hangs", 1s).assignments.at(0));
+    CHECK(keyed("behind").assignments.empty());
+    pass(1'001ms);
+    CHECK(pass(501ms).expulsions.size() == 1);
+    effects out;
+    core.left_behind(worker, "too many", now, out);
+    kill(worker);
+  }
+
+  static core_limits limits() {
+    core_limits x;
+    x.size = 1;
+    return x;
+  }
+
+  effects keyed(const char* what, std::chrono::nanoseconds timeout = 60s) {
+    auto x = request(what);
+    x.how = hash_worker("k");
+    x.deadline = now + timeout;
+    return submit(std::move(x));
+  }
+
+  std::uint64_t worker = 0;
+};
+
+} // namespace
+
+TEST_CASE("those of the same key wait until it has ended after all") {
+  hung b;
+  b.hire("w");
+  CHECK(b.met.assignments.empty());
+  CHECK(b.keyed("another").assignments.empty());
+  CHECK(b.submit("without a key").assignments.size() == 1);
+  b.hire("w");
+  effects out;
+  b.core.returned(b.worker, b.now, out);
+  REQUIRE(out.assignments.size() == 1);
+  CHECK(out.assignments[0].what == "behind");
+  CHECK(b.done(out).assignments.at(0).what == "another");
+}
+
+TEST_CASE("if it never ends, they get wait_timeout and never run") {
+  hung b;
+  b.hire("w");
+  auto out = b.pass(5s);
+  REQUIRE(out.settlements.size() == 1);
+  CHECK(out.settlements[0].code == pool_errc::wait_timeout);
+  CHECK(b.counts().waiting == 0);
+}
+
+TEST_CASE("a pool that is closed meanwhile answers them") {
+  hung b;
+  effects out;
+  b.core.close(b.now, out);
+  REQUIRE(out.settlements.size() == 1);
+  CHECK(out.settlements[0].who == "behind");
+  CHECK(out.settlements[0].code == pool_errc::shutting_down);
+  b.core.reopen();
+  b.core.returned(b.worker, b.now, out);
+  b.hire("w");
+  CHECK(b.keyed("later").assignments.size() == 1);
+}
+
+TEST_CASE("an errand that outlives its lease keeps the key of the lease") {
+  bench b{hung::limits()};
+  b.hire("w");
+  auto x = b.request("lease");
+  x.key = {1, 1};
+  x.lease = true;
+  x.how = hash_worker("k");
+  REQUIRE(b.submit(std::move(x)).grants.size() == 1);
+  auto y = b.request("errand");
+  y.within = {1, 1};
+  auto runs = b.submit(std::move(y));
+  REQUIRE(runs.assignments.size() == 1);
+  effects out;
+  b.core.give_back({1, 1}, nullptr, b.now, out);
+  b.core.resize(8, b.now, out);
+  for (int i = 2; i <= 8; ++i)
+    b.hire(std::to_string(i));
+  auto z = b.request("next");
+  z.how = hash_worker("k");
+  CHECK(b.submit(std::move(z)).assignments.empty());
+  CHECK(b.done(runs).assignments.at(0).what == "next");
+}
