@@ -87,10 +87,14 @@ exit_status check_command(const check_arguments& x) {
   auto wanted = load(x.pools);
   if (!wanted) {
     out.complain(describe(wanted.error()));
-    return exit_status::config;
+    return status_of(wanted.error());
   }
   for (auto& note : wanted->notes)
     out.complain(note);
+  if (!wanted->pooling_enabled)
+    out.complain("pooling_enabled is false: an application that starts these "
+                 "settings starts none of their pools; they are checked "
+                 "nevertheless");
   signal_watch signals;
   auto status = exit_status::ok;
   for (auto& pool : wanted->pools) {

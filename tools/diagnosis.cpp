@@ -117,31 +117,37 @@ std::vector<finding> on_gil_after(const interpreter_info& before,
 
 // -- libraries ----------------------------------------------------------------
 
-urgency urgency_of(compat::verdict x) {
-  return x == compat::verdict::safe ? urgency::fine : urgency::advice;
+std::string with_version(const compat::checked& x) {
+  return x.version.empty() ? x.library : x.library + ' ' + x.version;
 }
 
-// What is installed but not imported is named, and asks for nothing.
+finding on_import(const compat::checked& x) {
+  auto text = with_version(x) + " (imported): " + to_string(x.is);
+  if (x.is == compat::verdict::safe)
+    return {urgency::fine, "library", text + ", " + x.note, ""};
+  return {urgency::advice, "library", std::move(text), x.note};
+}
+
+// What is installed but not imported is named, and asks for nothing; what
+// belongs to Python is installed everywhere.
 std::vector<finding> on_libraries(const pool_settings& pool,
                                   const examination& x) {
   std::vector<finding> result;
+  std::string others;
   auto all = compat::generate_report(x.libraries, pool.profile);
   for (auto& library : all.libraries) {
     auto is_used =
         std::find(x.imported.begin(), x.imported.end(), library.library)
         != x.imported.end();
-    auto text = library.library;
-    if (!library.version.empty())
-      text += ' ' + library.version;
-    text += is_used ? " (imported): " : " (installed): ";
-    text += to_string(library.is);
-    if (!is_used || library.is == compat::verdict::safe)
-      result.push_back(
-          {urgency::fine, "library", text + ", " + library.note, ""});
-    else
-      result.push_back(
-          {urgency_of(library.is), "library", std::move(text), library.note});
+    if (is_used)
+      result.push_back(on_import(library));
+    else if (!library.version.empty())
+      others += (others.empty() ? "" : ", ") + with_version(library);
   }
+  if (!others.empty())
+    result.push_back({urgency::fine, "library",
+                      "installed, and not imported by the adapter: " + others,
+                      ""});
   return result;
 }
 

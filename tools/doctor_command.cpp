@@ -50,6 +50,9 @@ exit_status doctor_command(const doctor_arguments& x) {
     out.complain(describe(wanted.error()));
     return status_of(wanted.error());
   }
+  if (!wanted->pooling_enabled)
+    wanted->notes.emplace_back("pooling_enabled is false: none of these pools "
+                               "is started");
   if (!x.as_json)
     for (auto& note : wanted->notes)
       out.complain(note);

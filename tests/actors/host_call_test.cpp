@@ -81,6 +81,21 @@ TEST_CASE("a function knows on whose behalf it is called") {
         == "abc");
 }
 
+TEST_CASE("answers of any size arrive whole") {
+  auto x = asking();
+  x.size = 1;
+  pool_fixture f{x};
+  f.app->register_function("zeros", [](const host_call& x) {
+    return payload::raw(std::string(
+        static_cast<std::size_t>(std::stoul(x.arguments.data)), '\0'));
+  });
+  for (auto size : {0, 1, 32767, 32768, 65536, 262144, 16 << 20})
+    CHECK(f.call("sizes",
+                 {{"function", "zeros"}, {"sizes", nlohmann::json{size, 7}}})
+              .json()
+          == nlohmann::json{size, 7});
+}
+
 TEST_CASE("errors and exceptions of a function are raised in Python") {
   pool_fixture f{asking()};
   f.app->register_function("throws", [](const host_call&) -> host_answer {

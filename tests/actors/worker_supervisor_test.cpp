@@ -4,8 +4,6 @@
 
 #include "charmer/supervision/supervisor.hpp"
 
-#include <future>
-
 using namespace charmer_tests;
 
 namespace {
@@ -49,10 +47,9 @@ pool_settings brittle(on_exhausted then) {
   return x;
 }
 
-void kill_worker(caf::scoped_actor& self, const pool_handle& pool,
-                 timespan patience = limit) {
+void kill_worker(caf::scoped_actor& self, const pool_handle& pool) {
   self->request(pool.actor(), caf::infinite,
-                call_options{.timeout = patience, .queue_timeout = patience},
+                call_options{.timeout = limit, .queue_timeout = limit},
                 suicide())
       .receive([](std::uint64_t) {}, [](caf::error&) {});
 }
@@ -122,25 +119,4 @@ TEST_CASE("a pool that escalates ends, and its supervisor decides") {
   CHECK(!has_ended(*top));
   kill_worker(self, pool->handle);
   CHECK(ends(self, *top));
-}
-
-TEST_CASE("a pool that was started alone and escalates ends its starter") {
-  config cfg;
-  caf::actor_system sys{cfg};
-  caf::scoped_actor self{sys};
-  std::promise<linked_pool> made;
-  auto starter = sys.spawn([&](caf::event_based_actor* me) -> caf::behavior {
-    auto pool = start_linked(me, brittle(on_exhausted::escalate));
-    REQUIRE(pool);
-    made.set_value(*pool);
-    return {[](int) {}};
-  });
-  auto pool = made.get_future().get();
-  kill_worker(self, pool.handle);
-  CHECK(!has_ended(starter));
-  // Its own supervisor starts it again once.
-  for (int i = 0; i < 20 && !has_ended(pool.supervisor); ++i)
-    kill_worker(self, pool.handle, 500ms);
-  CHECK(ends(self, starter));
-  CHECK(ends(self, pool.supervisor));
 }

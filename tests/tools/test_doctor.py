@@ -158,6 +158,88 @@ def test_an_adapter_that_is_not_thread_safe_is_told(charmer: Command) -> None:
     assert "does not declare itself thread-safe" in told["text"]
 
 
+def no_adapter(tmp_path: Any, text: str) -> Dict[str, Any]:
+    (tmp_path / "odd.py").write_text("import charmer\n" + text)
+    return {"python_path": [str(tmp_path)]}
+
+
+def test_an_adapter_without_commands_is_told(
+    charmer: Command, tmp_path: Any
+) -> None:
+    fields = no_adapter(
+        tmp_path,
+        "class Empty(charmer.Adapter):\n"
+        "    def __init__(self): raise SystemExit('is not constructed')\n"
+        "    def _private(self): pass\n",
+    )
+    for adapter in ("odd:Empty", "odd"):
+        status, pool = examined(charmer, adapter=adapter, **fields)
+        assert status == 1
+        (told,) = about(pool, "adapter")
+        assert "has no command" in told["text"]
+
+
+def test_a_method_is_no_adapter(charmer: Command, tmp_path: Any) -> None:
+    fields = no_adapter(
+        tmp_path,
+        "class A(charmer.Adapter):\n"
+        "    def run(self): return 1\n"
+        "    @staticmethod\n"
+        "    def apart(): return 1\n",
+    )
+    status, pool = examined(charmer, adapter="odd:A.run", **fields)
+    assert status == 1
+    (told,) = about(pool, "adapter")
+    assert "name the class, 'odd:A'" in told["text"]
+    for adapter in ("odd:A", "odd:A.apart"):
+        status, _ = examined(charmer, adapter=adapter, **fields)
+        assert status == 0
+
+
+def test_what_would_keep_a_worker_from_starting_is_told(
+    charmer: Command, tmp_path: Any
+) -> None:
+    fields = no_adapter(
+        tmp_path,
+        "class A(charmer.ThreadSafeAdapter):\n"
+        "    async def setup_thread(self): pass\n"
+        "    def run(self): return 1\n",
+    )
+    status, pool = examined(
+        charmer, adapter="odd:A", profile="thread", **fields
+    )
+    assert status == 1
+    (told,) = about(pool, "adapter")
+    assert "setup_thread" in told["text"]
+
+
+def test_only_what_the_adapter_imports_is_judged(charmer: Command) -> None:
+    status, pool = examined(charmer)
+    assert status == 0
+    for told in about(pool, "library"):
+        assert "not imported by the adapter" in told["text"]
+        assert "sqlite3" not in told["text"]  # a part of Python
+    done = charmer("doctor", "-c", charmer.settings(python=PYTHON))
+    assert "unsafe" not in done.stdout
+
+
+def test_pools_that_are_not_started_are_told_to_be(charmer: Command) -> None:
+    text = json.dumps(
+        {
+            "pooling_enabled": False,
+            "pools": [{"adapter": "items", "python_path": [ADAPTERS]}],
+        }
+    )
+    file = charmer.file("off.json", text)
+    for command in ("check", "doctor"):
+        done = charmer(command, "-c", file)
+        assert done.returncode == 0
+        assert "pooling_enabled is false" in done.stderr
+        assert "pool default" in done.stdout
+    told = json.loads(charmer("doctor", "--json", "-c", file).stdout)
+    assert "pooling_enabled is false" in told["notes"][0]
+
+
 def test_in_threads_imports_are_judged(charmer: Command, tmp_path: Any) -> None:
     (tmp_path / "threaded.py").write_text(
         "import sqlite3, charmer\n"
