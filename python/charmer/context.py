@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from charmer.wire import frames_pb2 as wire
 
 
+PATIENCE = 100_000_000  # ns
+
+
 class Running:
     """One call that runs. Made for each call, so it holds as little as can
     be: what is asked rarely, is worked out then."""
@@ -35,6 +38,13 @@ class Running:
         """In ns of the clock; None if it has none."""
         limit: int = self.call.timeout_ns
         return self.received + limit if limit else None
+
+    def patience(self) -> Optional[int]:
+        """Until when to wait for what only the host can say. That the deadline
+        has passed is the host's to say, by a Cancel: who gave up at that very
+        moment would answer with an error of his own, sooner than it."""
+        until = self.deadline()
+        return None if until is None else until + PATIENCE
 
 
 running: ContextVar[Optional[Running]] = ContextVar(

@@ -58,7 +58,7 @@ class Question:
 
     def limit(self, timeout: Optional[float]) -> Optional[int]:
         """Until when it waits, in ns of the clock: the earlier of both."""
-        until = None if self.running is None else self.running.deadline()
+        until = None if self.running is None else self.running.patience()
         if timeout is None:
             return until
         asked = clock() + int(timeout * 1e9)

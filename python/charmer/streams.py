@@ -52,7 +52,7 @@ class Stream:
     def wait(self) -> None:
         """Waits for credit. Raises Cancelled."""
         if self.number >= self.granted:
-            until = self.running.deadline()
+            until = self.running.patience()
             self.conversation.wait(self.settled, until)
         self.check()
 
