@@ -100,9 +100,11 @@ private:
   // mailbox again, it ends.
   void leave_behind() {
     planned_ = true;
-    caf::anon_send_exit(behind_, caf::exit_reason::kill);
     auto host = host_.lock();
-    if (!host || concluded_.exchange(true))
+    // Before the behaviour hears of it: it may be idle, and end at once.
+    auto is_first = !concluded_.exchange(true);
+    caf::anon_send_exit(behind_, caf::exit_reason::kill);
+    if (!host || !is_first)
       return;
     host->left_behind();
     conclude(*host, make_error(supervision_errc::planned_stop), true);

@@ -205,7 +205,9 @@ TEST_CASE("a thread pool's adapter has to say that it is thread-safe") {
   workshop shop;
   auto pool = shop.adapter("import charmer\n"
                            "class One(charmer.Adapter): pass\n"
-                           "class All(charmer.ThreadSafeAdapter): pass\n");
+                           "class All(charmer.ThreadSafeAdapter):\n"
+                           "    @charmer.command\n"
+                           "    def f(self): pass\n");
   pool.profile = "thread";
   pool.adapter = "mine:One";
   CHECK(has(found(pool).adapter_error, "thread-safe"));
@@ -215,7 +217,9 @@ TEST_CASE("a thread pool's adapter has to say that it is thread-safe") {
 
 TEST_CASE("what an adapter prints, or leaves running, does not disturb") {
   workshop shop;
-  auto x = found(shop.adapter("import atexit, os, threading, time\n"
+  auto x = found(shop.adapter("import atexit, charmer, os, threading, time\n"
+                              "@charmer.command\n"
+                              "def f(): pass\n"
                               "print('hello')\n"
                               "os.write(1, b'{}\\n')\n"
                               "atexit.register(time.sleep, 600)\n"
@@ -241,7 +245,9 @@ TEST_CASE("an adapter that kills or stops its interpreter is an error") {
 
 TEST_CASE("an adapter is imported with the pool's environment and folder") {
   workshop shop;
-  auto pool = shop.adapter("import os\n"
+  auto pool = shop.adapter("import charmer, os\n"
+                           "@charmer.command\n"
+                           "def f(): pass\n"
                            "assert os.environ['MODEL'] == 'small'\n"
                            "assert os.environ['OMP_NUM_THREADS'] == '1'\n"
                            "assert os.getcwd() == '/usr'\n");
