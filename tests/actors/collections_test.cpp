@@ -82,12 +82,14 @@ std::vector<int> served(pool_fixture& f, int count) {
   return order;
 }
 
-// The order in which they were served that came one after the other, from 0,
-// for which the only worker was free.
+// The order in which they were served that came while the only worker had 0.
 std::vector<int> served_in_turn(pool_fixture& f, int count) {
   gate = std::make_shared<std::latch>(1);
   order.clear();
-  for (int i = 0; i < count; ++i)
+  cast(f.pool, caf::make_message(0));
+  CHECK(
+      f.eventually([](const pool_stats& x) { return x.counts.running == 1; }));
+  for (int i = 1; i < count; ++i)
     cast(f.pool, caf::make_message(i));
   CHECK(f.eventually([&](const pool_stats& x) {
     return x.counts.running == 1

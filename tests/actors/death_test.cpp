@@ -107,9 +107,10 @@ TEST_CASE("the event of a death tells how it was, what was running, and what "
   CHECK(detail("exit_code") == exit_code);
   CHECK(detail("signal") == signal);
   CHECK(detail("incarnation") == 1);
-  auto expected = nlohmann::json::array(
-      {{{"id", failure_of(why).request}, {"command", "die"}}});
-  CHECK(detail("requests") == expected);
+  auto running = detail("requests");
+  REQUIRE(running.size() == 1);
+  CHECK(running[0].at("command") == "die");
+  CHECK(running[0].at("id") > 0);
   CHECK(e.details.at("stderr").find("last words") != std::string::npos);
 }
 

@@ -132,14 +132,17 @@ TEST_CASE("what was in the mailbox of a worker that dies goes to another one") {
 }
 
 TEST_CASE("many corpses in a row retire no request") {
-  native_fixture f{lab(2)};
+  auto x = lab(2);
+  x.intensity = 1000;
+  x.restart_backoff = {.minimum = std::chrono::milliseconds(1)};
+  native_fixture f{x};
   for (int i = 0; i < 6; ++i) {
     gate here;
     auto running = f.ask(wait_at(here));
     REQUIRE(here.wait_for(1));
     auto workers = *f.app->workers();
-    for (auto& x : workers)
-      kill(f.self->address(), x.handle);
+    for (auto& worker : workers)
+      kill(f.self->address(), worker.handle);
     auto next = f.ask(work());
     here.open();
     CHECK(f.answer(running));
