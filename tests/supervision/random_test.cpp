@@ -246,7 +246,8 @@ private:
   bool may_be_stopped(const string& id) const {
     string type;
     for (const auto& e : events)
-      if (e.child == id && e.details.count("restart") > 0)
+      if (e.child == id && e.details.count("restart") > 0
+          && e.details.count("retired") == 0)
         type = e.details.at("restart");
     if (type == "\"permanent\"")
       return asked_to_stop_.count(id) > 0 || own_budget_of(id);
