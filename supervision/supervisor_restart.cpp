@@ -148,6 +148,10 @@ void supervisor_state::restart_group(child& culprit, timespan delay,
   for (auto& [number, x] : children_) {
     if (number < first || x.given_up)
       continue;
+    // One that has ended during the initial start, which is yet to be dealt
+    // with: it is never started again.
+    if (x.current == 0 && x.spec->restart == restart_type::temporary)
+      continue;
     next.starts.push_back(number);
     give_up_next(x, make_error(supervision_errc::replaced, x.id));
     if (x.current != 0)

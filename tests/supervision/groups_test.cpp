@@ -172,6 +172,23 @@ TEST_CASE_FIXTURE(world,
   CHECK(count() == child_counts{3, 3, 0, 3});
 }
 
+TEST_CASE_FIXTURE(world, "a temporary child that dies during the initial start "
+                         "is not started by the restart of its group") {
+  auto temporary = worker("2");
+  temporary.restart = restart_type::temporary;
+  supervise({.name = "root",
+             .strategy = strategy::one_for_all,
+             .intensity = {.intensity = 9},
+             .children = {worker("1"), temporary, slow_worker("3")}});
+  crash("1");
+  crash("2");
+  make_ready("3");
+  make_ready("3");
+  CHECK(starts["1"] == 2);
+  CHECK(starts["2"] == 1);
+  CHECK(count() == child_counts{2, 2, 0, 2});
+}
+
 // -- significant children -----------------------------------------------------
 
 namespace {

@@ -42,6 +42,9 @@ public:
   /// A supervisor was killed: it says nothing of the end of these.
   void excuse(const std::set<std::uint64_t>& actors) { excused_ = actors; }
 
+  /// The one that is below no other was killed: nobody tells of its end.
+  void root_was_killed() { root_was_killed_ = true; }
+
   /// What cannot be true in these events, and at which one; or nothing. All is
   /// over: each actor that was started has ended.
   string mistake(const std::vector<event>& events,
@@ -67,6 +70,7 @@ private:
   string restarts(const event& e, line& x, supervisor& above);
   string gave_up(const event& e, line& x, supervisor& above);
   string stopped(const event& e, supervisor& x);
+  string is_over(const event& e, supervisor& x);
   string is_of(const event& e, actor who) const;
   string counts(const event& e, const line& x, const supervisor& above) const;
   string missing() const;
@@ -75,6 +79,7 @@ private:
 
   std::map<string, supervisor> supervisors_;
   std::set<actor> excused_;
+  bool root_was_killed_ = false;
   std::map<string, line> lines_;
   std::map<actor, birth> births_;
   std::map<actor, std::int64_t> ready_; ///< since when

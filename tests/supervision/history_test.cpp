@@ -195,3 +195,41 @@ TEST_CASE("who is restarted must be one that is") {
     CHECK_MESSAGE(said.find(type) != string::npos, said);
   }
 }
+
+TEST_CASE("who has given up must end, and say so if nobody killed it") {
+  tale x;
+  x.events.resize(9); // up to the second restart: that is one too many
+  x.events.back().name = event_name::restart_intensity_reached;
+  x.events.back().level = severity::error;
+  x.births.resize(3);
+  CHECK(x.mistake({.intensity = 1})
+            .find("root has used up its restarts and did not end")
+        == 0);
+  SUBCASE("it is the root") {
+    history told{{{"root", {.budget = {{.intensity = 1}, {}}}}}};
+    told.root_was_killed();
+    CHECK(told.mistake(x.events, x.births) == "");
+  }
+  SUBCASE("another one tells of its end") {
+    for (auto& e : x.events)
+      e.path = "top/root";
+    for (auto& born : x.births)
+      born.path = "top/" + born.path;
+    event end{.name = string{event_name::child_terminated},
+              .level = severity::error,
+              .monotonic_ns = x.events.back().monotonic_ns + 1000,
+              .path = "top",
+              .child = "root",
+              .actor_id = 99,
+              .reason = caf::exit_reason::kill};
+    x.events.push_back(end);
+    auto mistake = [&] {
+      history told{
+          {{"top", {}}, {"top/root", {.budget = {{.intensity = 1}, {}}}}}};
+      return told.mistake(x.events, x.births);
+    };
+    CHECK(mistake() == "");
+    x.events.back().reason = caf::sec::runtime_error;
+    CHECK(mistake().find("it has used up its restarts, and did not say") == 0);
+  }
+}

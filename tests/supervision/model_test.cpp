@@ -328,11 +328,12 @@ private:
 
   void finish() {
     if (!over_) {
-      auto killed = maybe(50);
-      if (killed)
+      root_was_killed_ = maybe(50);
+      if (root_was_killed_)
         excused_.merge(living());
-      caf::anon_send_exit(root, killed ? caf::exit_reason::kill
-                                       : caf::exit_reason::user_shutdown);
+      caf::anon_send_exit(root, root_was_killed_
+                                    ? caf::exit_reason::kill
+                                    : caf::exit_reason::user_shutdown);
       run();
       model_->stop();
       over_ = true;
@@ -349,6 +350,8 @@ private:
                                              .group = group()};
     history told{std::move(all)};
     told.excuse(excused_);
+    if (root_was_killed_)
+      told.root_was_killed();
     auto mistake = told.mistake(events, births);
     REQUIRE_MESSAGE(mistake.empty(), mistake);
   }
@@ -368,6 +371,7 @@ private:
   std::vector<std::function<std::pair<bool, caf::error>()>> requests_;
   std::set<std::size_t> compared_;  ///< those that are answered
   std::set<std::uint64_t> excused_; ///< of these no end is told
+  bool root_was_killed_ = false;
 };
 
 } // namespace

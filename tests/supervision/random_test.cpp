@@ -192,6 +192,7 @@ private:
     say("stop");
     auto whom = inner_ && maybe(50) && middle_ ? middle_ : root;
     killed_in_play_ = maybe(20);
+    root_was_killed_ = killed_in_play_ && whom == root;
     caf::anon_send_exit(whom, killed_in_play_
                                   ? caf::exit_reason::kill
                                   : caf::exit_reason::user_shutdown);
@@ -245,7 +246,8 @@ private:
   bool may_be_stopped(const string& id) const {
     string type;
     for (const auto& e : events)
-      if (e.child == id && e.details.count("restart") > 0)
+      if (e.child == id && e.details.count("restart") > 0
+          && e.details.count("retired") == 0)
         type = e.details.at("restart");
     if (type == "\"permanent\"")
       return asked_to_stop_.count(id) > 0 || own_budget_of(id);
@@ -266,14 +268,18 @@ private:
       for (const auto& x : births)
         excused_.insert(x.actor_id);
     told.excuse(excused_);
+    if (root_was_killed_)
+      told.root_was_killed();
     auto mistake = told.mistake(events, births);
     REQUIRE_MESSAGE(mistake.empty(), mistake);
   }
 
   void stop() {
     auto killed = maybe(30);
-    if (killed)
+    if (killed) {
       excused_ = living();
+      root_was_killed_ = true;
+    }
     caf::anon_send_exit(root, killed ? caf::exit_reason::kill
                                      : caf::exit_reason::user_shutdown);
     run();
@@ -299,6 +305,7 @@ private:
   std::map<string, bool> own_budget_;
   std::vector<std::function<bool()>> came_;
   bool killed_in_play_ = false;
+  bool root_was_killed_ = false;
   std::set<string> asked_to_stop_;
   std::set<std::uint64_t> excused_; ///< of these no end is told
 };
