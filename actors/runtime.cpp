@@ -375,13 +375,13 @@ caf::expected<linked_pool> start_linked(caf::local_actor* starter,
   if (!supervisor)
     return supervisor.error();
   starter->link_to(*supervisor);
-  // A supervisor does not heed links whose other end has ended normally.
+  // A supervisor does not heed links whose other end has ended normally. And
+  // somebody has to keep it, if only the handle of its pool is kept.
   on_exit(caf::actor_cast<caf::strong_actor_ptr>(starter),
-          [weak = supervisor->address()](const caf::error&) {
-            if (auto x = caf::actor_cast<caf::actor>(weak))
-              caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
+          [supervisor = *supervisor](const caf::error&) {
+            caf::anon_send_exit(supervisor, caf::exit_reason::user_shutdown);
           });
-  return linked_pool{std::move(*supervisor), std::move(child->handle)};
+  return linked_pool{*supervisor, std::move(child->handle)};
 }
 
 } // namespace charmer

@@ -194,6 +194,27 @@ TEST_CASE("a pool that was started alone ends with its starter") {
   CHECK(ask() == pool_errc::shutting_down);
 }
 
+TEST_CASE(
+    "a pool that was started alone is there as long as its starter is, if "
+    "only its handle is kept") {
+  config cfg;
+  caf::actor_system sys{cfg};
+  caf::scoped_actor self{sys};
+  std::promise<pool_handle> made;
+  auto starter = sys.spawn([&](caf::event_based_actor* me) -> caf::behavior {
+    made.set_value(start_linked(me, shop(1))->handle);
+    return {[=](const std::string&) { me->quit(); }};
+  });
+  auto pool = made.get_future().get();
+  for (int i = 0; i < 2; ++i) {
+    caf::error why;
+    charmer::call(self, pool, "ping", {}, {.queue_timeout = 60s})
+        .receive([](const reply&) {}, [&](caf::error& e) { why = e; });
+    CHECK_MESSAGE(!why, describe(why));
+  }
+  caf::anon_send(starter, std::string{"end"});
+}
+
 TEST_CASE("a pool that was started alone is stopped without its starter") {
   config cfg;
   caf::actor_system sys{cfg};
