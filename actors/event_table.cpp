@@ -96,7 +96,7 @@ std::vector<event_kind> make_table() {
        info,
        "it has ended",
        {},
-       with(of_worker, {"planned", "reason"})},
+       with(of_worker, {"planned", "reason", "cause", "command"})},
       {"charmer.worker.abandoned",
        error,
        "it cannot be ended, and was left behind",

@@ -3,6 +3,7 @@
 #include "charmer/supervision/messages.hpp"
 
 #include <atomic>
+#include <optional>
 
 namespace charmer {
 
@@ -58,7 +59,10 @@ public:
 
   void died(worker_death how) override {
     auto visit = ctx_->visit();
-    tell_terminated(how);
+    if (auto command = how.planned ? hanging() : std::nullopt)
+      tell_hung(how, *command);
+    else
+      tell_terminated(how);
     ctx_->forget(incarnation_);
     ctx_->with_core(nullptr, [&](auto& out) {
       ctx_->core.worker_died(incarnation_, how.reason, ctx_->now(), out);
@@ -139,16 +143,45 @@ private:
     return std::find(xs.begin(), xs.end(), command) != xs.end();
   }
 
-  void tell_terminated(const worker_death& how) {
+  // The command that does not stop, if it is ended because of one.
+  std::optional<std::string> hanging() const {
+    for (auto& w : ctx_->stats(false).workers)
+      if (w.incarnation == incarnation_ && w.state == worker_state::expelled)
+        return w.task;
+    return std::nullopt;
+  }
+
+  event terminated(const worker_death& how) const {
     event x;
     x.name = "charmer.worker.terminated";
+    x.reason = how.reason;
+    x.set("incarnation", incarnation_);
+    x.set("planned", how.planned);
+    return x;
+  }
+
+  void tell_terminated(const worker_death& how) {
+    auto x = terminated(how);
     x.level = how.planned ? severity::info : severity::warning;
     x.text =
         id_ + " has ended"
         + (how.planned ? ", as it was asked to" : ": " + describe(how.reason));
-    x.reason = how.reason;
-    x.set("incarnation", incarnation_);
-    x.set("planned", how.planned);
+    tell(std::move(x));
+  }
+
+  // Planned, as the pool had it ended; but nobody had planned it to hang.
+  void tell_hung(const worker_death& how, const std::string& command) {
+    // Whom it was to ask for its health, the lifecycle manager replaces.
+    if (command != "health_check")
+      ctx_->count_recycled("hang");
+    auto x = terminated(how);
+    x.level = severity::warning;
+    x.text = id_ + " was ended by force: its request"
+             + (command.empty() ? "" : " (command " + command + ")")
+             + " did not stop";
+    x.set("cause", "hang");
+    if (!command.empty())
+      x.set("command", command);
     tell(std::move(x));
   }
 

@@ -43,13 +43,15 @@ class Adapter:
 
     def teardown(self) -> Optional[Awaitable[None]]:
         """Called once, after the last command. Not called when the worker is
-        killed, so nothing may depend on it."""
+        killed, so nothing may depend on it. The application answers no
+        `charmer.host.call` any more: HostGone."""
         return None
 
     def health_check(self) -> Union[bool, Awaitable[bool]]:
         """Whether this worker can still do its work: what the built-in command
         `health_check` asks. False, or an exception, says that it should be
-        replaced: a connection is gone, a model does not answer."""
+        replaced: a connection is gone, a model does not answer. What is no bool
+        counts as by bool(), but None, which says nothing, is well."""
         return True
 
 
@@ -114,7 +116,8 @@ class ThreadSafeAdapter(Adapter):
                 return self.local.pipeline(text)
 
     Threading: `setup` and `teardown` run in the main thread, before and after
-    everything else; all other methods in any.
+    everything else; all other methods in any. The process profile has but the
+    main thread, which is set up as any.
     """
 
     thread_safe = True
@@ -141,6 +144,24 @@ class ThreadSafeAdapter(Adapter):
         `mean_ms`, `longest_ms`. Empty in the process profile."""
         worker = context.worker
         return {} if worker is None else worker.statistics()
+
+
+def set_up_thread(adapter: Optional[Adapter]) -> None:
+    """What an adapter does once in each thread."""
+    if isinstance(adapter, ThreadSafeAdapter):
+        adapter.setup_thread()
+
+
+def tear_down_thread(adapter: Optional[Adapter]) -> None:
+    """What it does at a thread's end. Errors are logged."""
+    if not isinstance(adapter, ThreadSafeAdapter):
+        return
+    try:
+        adapter.teardown_thread()
+    except Exception:
+        import logging
+
+        logging.getLogger("charmer").exception("teardown_thread failed")
 
 
 class Mark(NamedTuple):

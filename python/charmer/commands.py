@@ -218,6 +218,8 @@ def in_adapter(kind: Type[Adapter], owner: Any) -> Found:
         for name in vars(cls)
         if not name.startswith("_") and not hasattr(base, name)
     )
+    if base is ThreadSafeAdapter:
+        check_names(kind, names)
     static = {name: inspect.getattr_static(owner, name) for name in names}
     # Properties are left alone: looking at them would run the user's code.
     plain = [
@@ -227,6 +229,20 @@ def in_adapter(kind: Type[Adapter], owner: Any) -> Found:
         or isinstance(value, (staticmethod, classmethod))
     ]
     return marked(plain) or plain
+
+
+def check_names(kind: Type[Adapter], names: Iterable[str]) -> None:
+    """Refuses methods that instances hide by what they have themselves."""
+    for name in names:
+        if name in ThreadSafeAdapter.__annotations__ and inspect.isroutine(
+            getattr(kind, name, None)
+        ):
+            raise AdapterError(
+                f"{kind.__name__}.{name} cannot be called: self.{name} is what "
+                "charmer.ThreadSafeAdapter has under this name. Give the "
+                "method another one; that of its command may be given by "
+                f'@charmer.command(name="{name}")'
+            )
 
 
 def in_module(module: ModuleType) -> Found:

@@ -104,8 +104,11 @@ class Conversation:
         now = running.get()
         return self.run(awaited(value), 0 if now is None else now.call.id)
 
+    def rest(self) -> None:
+        """After the last command: no further one will begin."""
+
     def end(self) -> None:
-        """After the last command: nothing may be left that runs."""
+        """Nothing may be left that runs."""
 
     def state(self) -> Dict[str, Any]:
         """What `health_check` tells of it: threads, commands that run."""

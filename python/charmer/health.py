@@ -34,7 +34,7 @@ def health_check() -> Dict[str, Any]:
     try:
         if worker.adapter is not None:
             healthy = worker.settled(worker.adapter.health_check())
-            told["healthy"] = healthy is not False
+            told["healthy"] = healthy is None or bool(healthy)
     except Exception as error:
         told["healthy"] = False
         told["reason"] = f"{type(error).__name__}: {error}"

@@ -108,6 +108,8 @@ async def ask_on(loop: asyncio.AbstractEventLoop, asked: Question) -> Any:
             answered.set_result(None)
 
     asked.on_reply = lambda: asked.conversation.soon(settle)
+    if asked.conversation.closed:  # nobody will reply
+        settle()
     try:
         asked.send()
         await asyncio.wait_for(answered, asked.left())

@@ -18,6 +18,8 @@ from charmer.wire import frames_pb2 as wire
 if TYPE_CHECKING:
     from charmer.conversation import Conversation
 
+FOREVER = 2_000_000.0  # seconds, more than which `poll` does not take
+
 
 class Question:
     """One HostCall, from being made to its reply."""
@@ -40,11 +42,11 @@ class Question:
 
     def make_frame(self, arguments: Any) -> bytes:
         """Raises ValueError if the arguments cannot be sent."""
-        asked = wire.HostCall(id=self.id, function=self.function)
-        if self.running is not None:
-            asked.call = self.running.call.id
         limit = self.conversation.limit
         try:
+            asked = wire.HostCall(id=self.id, function=self.function)
+            if self.running is not None:
+                asked.call = self.running.call.id
             if arguments is not None:
                 Encoder(limit).put(asked.arguments, arguments)
             frame: bytes = wire.Frame(host_call=asked).SerializeToString()
@@ -59,8 +61,10 @@ class Question:
     def limit(self, timeout: Optional[float]) -> Optional[int]:
         """Until when it waits, in ns of the clock: the earlier of both."""
         until = None if self.running is None else self.running.patience()
-        if timeout is None:
+        if timeout is None or timeout > FOREVER:
             return until
+        if timeout != timeout:
+            raise ValueError("the timeout is no number of seconds (NaN)")
         asked = clock() + int(timeout * 1e9)
         return asked if until is None else min(asked, until)
 
@@ -93,7 +97,11 @@ class Question:
         if self.cancelled():
             raise Cancelled(f"while it waited for {self.function!r}")
         if self.conversation.closed:
-            raise HostGone("", f"the host ended before {self.function!r} did")
+            raise HostGone(
+                "",
+                f"nobody answers {self.function!r} any more: the host has "
+                "ended, or has this worker end",
+            )
         raise HostTimeout("", f"no answer from {self.function!r} in time")
 
     def forget(self) -> None:

@@ -24,6 +24,7 @@ from typing import List, Optional, Union
 
 from google.protobuf.message import DecodeError
 
+from charmer.adapter import set_up_thread, tear_down_thread
 from charmer.cancellation import clock
 from charmer.channel import CHUNK, Bytes, Large, ProtocolError, pack_length
 from charmer.context import Running
@@ -74,6 +75,7 @@ class Serial(Conversation):
     def __init__(self, *rest: Any) -> None:
         super().__init__(*rest)
         self.main = threading.get_ident()
+        self.is_set_up = False
         self.idle = False
         self.batch: Iterator[Bytes] = iter(())  # what is being answered
         # -- what came while a command ran
@@ -93,6 +95,8 @@ class Serial(Conversation):
 
     def begin(self) -> None:
         self.executor.commands = self.commands
+        set_up_thread(self.adapter)
+        self.is_set_up = True
 
     # -- the loop --------------------------------------------------------------
 
@@ -347,6 +351,10 @@ class Serial(Conversation):
             self.turn.release()
             if self.waiting:
                 self.wake()
+
+    def rest(self) -> None:
+        if self.is_set_up:
+            tear_down_thread(self.adapter)
 
     def end(self) -> None:
         self.closed = True

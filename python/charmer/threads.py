@@ -24,7 +24,7 @@ from typing import Any, Callable, Coroutine, Dict, List, Optional, Set
 from typing import Union
 
 from charmer import telemetry
-from charmer.adapter import Adapter, ThreadSafeAdapter
+from charmer.adapter import set_up_thread, tear_down_thread
 from charmer.cancellation import clock
 from charmer.channel import Bytes, Large
 from charmer.commands import AdapterError
@@ -139,6 +139,8 @@ class Threads(Conversation):
             )
             self.crew.append(thread)
             thread.start()
+        # Meanwhile they may ask the host, and somebody has to read.
+        self.read_until(lambda: ready.qsize() == self.count)
         errors = [ready.get() for _ in self.crew]
         for error in errors:
             if error is not None:
@@ -158,7 +160,10 @@ class Threads(Conversation):
         except BaseException as error:
             ready.put(error)
             return
-        ready.put(None)
+        else:
+            ready.put(None)
+        finally:
+            os.write(self.waker, b".")
         try:
             while True:
                 work = self.calls.get()
@@ -369,21 +374,3 @@ class Threads(Conversation):
     def statistics(self) -> Dict[str, Dict[str, Any]]:
         """What all threads together have run, by command."""
         return Tally.total(x.tally for x in self.executors)
-
-
-def set_up_thread(adapter: Optional[Adapter]) -> None:
-    """What an adapter does once in each thread."""
-    if isinstance(adapter, ThreadSafeAdapter):
-        adapter.setup_thread()
-
-
-def tear_down_thread(adapter: Optional[Adapter]) -> None:
-    """What it does at a thread's end. Errors are logged."""
-    if not isinstance(adapter, ThreadSafeAdapter):
-        return
-    try:
-        adapter.teardown_thread()
-    except Exception:
-        import logging
-
-        logging.getLogger("charmer").exception("teardown_thread failed")

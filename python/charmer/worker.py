@@ -62,6 +62,7 @@ def main(taken: Taken) -> NoReturn:
         except (OSError, ValueError):
             pass  # the user has closed it
     if worker.stopped():
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
     os._exit(status)
 
@@ -160,9 +161,10 @@ class Worker:
         return self.conversation is not None and self.conversation.stopping
 
     def tear_down(self) -> int:
-        """The last thing that happens. Returns the exit status. A SIGTERM
-        that comes now means that it takes too long."""
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        """The last thing that happens. Returns the exit status. Whoever finds
+        that it takes too long kills it: a SIGTERM asks for what is being done
+        already. (Not SIG_IGN, which processes that it starts would inherit.)"""
+        signal.signal(signal.SIGTERM, lambda number, frame: None)
         status = 0
         try:
             if self.conversation is not None:
@@ -202,6 +204,7 @@ def wind_up(conversation: Conversation) -> None:
     """Tears the adapter down. A teardown that is `async def` needs the event
     loop; any other comes when nothing runs any more."""
     adapter = conversation.adapter
+    conversation.rest()
     try:
         if adapter is not None and iscoroutinefunction(adapter.teardown):
             conversation.settled(adapter.teardown())

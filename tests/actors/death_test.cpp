@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <thread>
 
 #include <cstdlib>
@@ -14,6 +15,8 @@
 using namespace charmer_tests;
 
 namespace {
+
+using counts = std::map<std::string, std::uint64_t>;
 
 bool whole(const pool_stats& x) {
   auto ready = std::count_if(x.workers.begin(), x.workers.end(), [](auto& w) {
@@ -161,6 +164,26 @@ TEST_CASE("a command that hangs is cancelled and its worker replaced") {
   CHECK(f.call("add", {{"a", 1}, {"b", 1}}).json() == 2);
   CHECK(f.stats().counts.expelled == 1);
   CHECK(f.eventually(whole));
+}
+
+TEST_CASE("who looks after a pool is told that a worker was ended because it "
+          "hung, and what hung") {
+  auto x = shop(1);
+  x.cancel_grace = 50ms;
+  pool_fixture f{x};
+  auto out = f.call("sleep", {{"seconds", 600}}, {.timeout = 200ms});
+  CHECK(out.why == pool_errc::exec_timeout);
+  REQUIRE(f.events.wait_for("charmer.worker.terminated"));
+  for (auto& e : f.events.all())
+    if (e.name == "charmer.worker.terminated") {
+      CHECK(e.level == severity::warning);
+      CHECK(e.text
+            == "worker-1 was ended by force: its request (command sleep) did "
+               "not stop");
+      CHECK(e.details.at("cause") == "\"hang\"");
+      CHECK(e.details.at("command") == "\"sleep\"");
+    }
+  CHECK(f.app->lifecycle().total.recycled == counts{{"hang", 1}});
 }
 
 TEST_CASE("the error of a command that hangs says where it hangs") {

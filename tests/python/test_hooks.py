@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import select
+import signal
+
 import pytest
-from conftest import wire
+from conftest import LIMIT, wire
 
 Failure = wire.Failure
 both = pytest.mark.parametrize(
@@ -54,7 +58,12 @@ def test_a_setup_may_call_the_application(spawn, threads, adapter):
 
 @pytest.mark.parametrize(
     "adapter, threads, said",
-    [("AsyncThread", 4, "setup_thread"), ("Yields", 1, "yield")],
+    [
+        ("AsyncThread", 4, "setup_thread"),
+        ("Yields", 1, "yield"),
+        ("Locks", 4, "Locks.lock cannot be called"),
+        ("Locks", 1, "Locks.lock cannot be called"),
+    ],
 )
 def test_what_would_never_run_is_refused(spawn, adapter, threads, said):
     failure = spawn().hello(f"hooks:{adapter}", threads=threads).failure
@@ -70,3 +79,55 @@ def test_a_plain_method_may_return_a_coroutine_but_not_at_the_end(start):
     with pytest.raises(EOFError):
         host.receive()
     assert any("async def teardown" in x.text for x in host.logs)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_each_thread_is_set_up_and_may_call_the_application(spawn, threads):
+    host = spawn()
+    frame = host.hello("hooks:AskingInThreads", threads=threads)
+    for _ in range(threads):
+        asked = frame.host_call
+        assert asked.function == "seven"
+        value = wire.Payload(json=b"7")
+        host.send(
+            wire.Frame(host_reply=wire.HostReply(id=asked.id, value=value))
+        )
+        frame = host.receive()
+    assert frame.WhichOneof("body") == "ready"
+    assert host.value("told_at_setup") == 7
+    host.close()
+    assert host.wait() == 0
+    assert host.stderr() == "thread done 7\n" * threads
+
+
+def test_a_host_that_ends_while_threads_ask_it_ends_the_worker(spawn):
+    host = spawn()
+    host.hello("hooks:AskingInThreads", threads=3)
+    host.close()
+    while host.receive().WhichOneof("body") == "host_call":
+        pass
+    host.wait()
+
+
+@both
+def test_a_teardown_that_asks_is_told_that_nobody_answers(start, threads):
+    host = start("hooks:AskingAtTheEnd", threads=threads)
+    host.send(wire.Frame(drain=wire.Drain()))
+    host.close()
+    assert host.wait() == 0
+    assert host.stderr() == "nobody there\n"
+
+
+@both
+def test_sigterm_does_not_cut_a_teardown_off(start, threads, tmp_path):
+    gate = str(tmp_path / "gate")
+    host = start("hooks:SlowEnd", threads=threads, options={"gate": gate})
+    host.send(wire.Frame(drain=wire.Drain()))
+    stderr = host.process.stderr
+    assert select.select([stderr], [], [], LIMIT)[0]
+    assert os.read(stderr.fileno(), 6) == b"begun\n"
+    for _ in range(2):
+        host.process.send_signal(signal.SIGTERM)
+    open(gate, "w").close()
+    assert host.wait() == 0
+    assert host.stderr() == "torn down\n"

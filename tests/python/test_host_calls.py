@@ -61,6 +61,22 @@ def test_no_arguments_are_an_empty_payload(host, command):
     assert host.receive().result.value.json == b"null"
 
 
+@pytest.mark.parametrize("command", ["ask_for_ever", "ask_for_ever_async"])
+def test_a_question_may_wait_for_ever(host, command):
+    host.send(host.make_call(command, "now"))
+    reply(host, host.receive().host_call, 12.5)
+    assert host.receive().result.value.json == b"12.5"
+
+
+def test_what_is_no_timeout_is_refused(host):
+    assert "NaN" in host.call("ask_nan", "now").exception.text
+
+
+def test_a_question_that_cannot_be_sent_is_forgotten(host):
+    assert host.value("cannot_ask", 7) == 0
+    assert host.value("surrogate") == 0
+
+
 def test_bytes_travel_as_bytes_both_ways(host):
     host.send(host.make_call("ask_with_kind", "f"))
     asked = host.receive().host_call

@@ -291,7 +291,14 @@ def test_health_check_asks_the_process(crew, tmp_path):
 
 @pytest.mark.parametrize(
     "how, healthy, words",
-    [("well", True, ""), ("ill", False, ""), ("raises", False, "database")],
+    [
+        ("well", True, ""),
+        ("ill", False, ""),
+        ("raises", False, "database"),
+        ("empty", False, ""),  # false, though it is not False
+        ("one", True, ""),
+        ("silent", True, ""),
+    ],
 )
 def test_health_check_asks_the_adapter(start, how, healthy, words):
     told = start("crew:Sick", options={"how": how}).value("health_check")

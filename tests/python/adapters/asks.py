@@ -8,6 +8,7 @@ import threading
 import time
 
 import charmer
+import charmer.context
 
 thread_safe = True
 
@@ -21,6 +22,18 @@ def ask_with_kind(function: str):
     return [type(answer).__name__, len(answer)]
 
 
+def ask_for_ever(function):
+    return charmer.host.call(function, timeout=float("inf"))
+
+
+async def ask_for_ever_async(function):
+    return await charmer.host.call_async(function, timeout=1e300)
+
+
+def ask_nan(function):
+    return charmer.host.call(function, timeout=float("nan"))
+
+
 def ask_twice(function):
     return [charmer.host.call(function, [n]) for n in range(2)]
 
@@ -30,6 +43,18 @@ def tells_error(function):
         charmer.host.call(function)
     except charmer.HostError as error:
         return [type(error).__name__, error.type, error.text, error.traceback]
+
+
+def cannot_ask(function):
+    """Asks for what is no name, and returns how many questions are open."""
+    try:
+        charmer.host.call(function)
+    except ValueError:
+        return len(charmer.context.worker.questions.open)
+
+
+def surrogate():
+    return cannot_ask("\ud800")
 
 
 def times_out(function, timeout):

@@ -1,7 +1,9 @@
 """Adapters whose setup, teardown and health check are coroutines."""
 
 import asyncio
+import os
 import threading
+import time
 
 import charmer
 
@@ -101,3 +103,56 @@ class Returns(charmer.Adapter):
 
     def value(self) -> int:
         return self.x
+
+
+class AskingInThreads(charmer.ThreadSafeAdapter):
+    def setup_thread(self) -> None:
+        self.local.told = charmer.host.call("seven")
+
+    def teardown_thread(self) -> None:
+        print("thread done", self.local.told)
+
+    @charmer.command
+    def told_at_setup(self) -> int:
+        return self.local.told
+
+
+class AskingAtTheEnd(charmer.Adapter):
+    thread_safe = True
+
+    async def teardown(self) -> None:
+        try:
+            await charmer.host.call_async("nothing")
+        except charmer.HostGone:
+            print("nobody there")
+
+    def run(self) -> int:
+        return 1
+
+
+class SlowEnd(charmer.Adapter):
+    """Its teardown lasts until a file is there."""
+
+    thread_safe = True
+
+    def __init__(self, gate: str) -> None:
+        self.gate = gate
+
+    def run(self) -> int:
+        return 1
+
+    def teardown(self) -> None:
+        print("begun", flush=True)
+        while not os.path.exists(self.gate):
+            time.sleep(0.001)
+        print("torn down")
+
+
+class Locks(charmer.ThreadSafeAdapter):
+    @charmer.command
+    def lock(self) -> int:
+        return 1
+
+    @charmer.command
+    def other(self) -> int:
+        return 2
