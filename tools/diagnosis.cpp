@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 namespace charmer::tools {
 
@@ -212,6 +214,15 @@ diagnosis diagnose(const pool_settings& pool, timespan limit) {
   findings.push_back(on_gil(pool, python));
   if (python.fault != interpreter_fault::none)
     return result;
+  std::error_code ignored;
+  if (!pool.cwd.empty() && !std::filesystem::is_directory(pool.cwd, ignored)) {
+    findings.push_back({urgency::trouble, "cwd",
+                        pool.cwd
+                            + " is no directory, and the pool's workers "
+                              "are to run there",
+                        "mkdir -p " + pool.cwd + ", or change cwd"});
+    return result;
+  }
   auto found = examine(pool, limit);
   if (!found) {
     findings.push_back({urgency::trouble, "adapter",

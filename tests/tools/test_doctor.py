@@ -144,6 +144,18 @@ def test_a_missing_package_is_told_with_what_to_install(
     assert "python3-a_package_that_is_not_there" in told["remedy"]
 
 
+def test_a_working_directory_that_is_not_there_is_told(
+    charmer: Command, tmp_path: Any
+) -> None:
+    missing = str(tmp_path / "missing")
+    status, pool = examined(charmer, cwd=missing)
+    assert status == 1
+    (told,) = about(pool, "cwd")
+    assert told["urgency"] == "trouble"
+    assert f"{missing} is no directory" in told["text"]
+    assert about(pool, "adapter") == []
+
+
 def test_an_adapter_that_is_not_there_is_told(charmer: Command) -> None:
     status, pool = examined(charmer, adapter="nowhere")
     assert status == 1
