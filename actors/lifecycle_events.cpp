@@ -51,7 +51,8 @@ void tell_ill(const pool_context_ptr& ctx, const std::string& worker,
               std::uint32_t failures, const std::string& why) {
   auto x = event_of(ctx, "charmer.worker.health_check_failed", worker);
   x.level = severity::warning;
-  x.text = worker + " is not well: " + why;
+  // All of it, which may be long, is the reason.
+  x.text = worker + " is not well: " + why.substr(0, why.find('\n'));
   x.set("count", 1);
   x.set("failures", failures);
   x.set("reason", why);

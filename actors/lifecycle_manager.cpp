@@ -80,8 +80,13 @@ void replace(
               done(e);
               return;
             }
-            put_off(self, ctx, w.incarnation);
             auto cause = cause_of(e) ? cause_of(e) : e;
+            if (cause == caf::exit_reason::user_shutdown) {
+              done(make_error(pool_errc::shutting_down,
+                              "the pool is being stopped"));
+              return;
+            }
+            put_off(self, ctx, w.incarnation);
             tell_not_recycled(ctx, w, why, cause);
             done(make_error(pool_errc::start_failed, failure_of(cause)));
           });

@@ -272,6 +272,18 @@ TEST_CASE("a worker that has grown is recycled, and its event says how large "
   CHECK(f.app->lifecycle().total.recycled.at("memory") == 1);
 }
 
+TEST_CASE("a stop while a successor starts is no failure of it") {
+  auto x = shop(1);
+  x.adapter = "slow_start";
+  x.ttl = 50ms;
+  x.lifecycle_check = 20ms;
+  pool_fixture f{x};
+  REQUIRE(f.events.wait_for("charmer.worker.spawned", 2));
+  CHECK(!f.app->stop());
+  for (auto& e : f.events.all())
+    CHECK(e.name != "charmer.worker.recycle_failed");
+}
+
 TEST_CASE("one whose health check hangs is replaced") {
   scratch_file mood;
   auto x = teller(mood);
@@ -282,6 +294,11 @@ TEST_CASE("one whose health check hangs is replaced") {
   auto pid = f.call("pid").json();
   mood.write("hangs");
   CHECK(f.events.wait_for("charmer.worker.health_check_failed"));
+  for (auto& e : f.events.all())
+    if (e.name == "charmer.worker.health_check_failed") {
+      CHECK(e.text.find('\n') == std::string::npos);
+      CHECK(e.text.find("exec_timeout") != std::string::npos);
+    }
   mood.write("");
   CHECK(f.events.wait_for("charmer.worker.ready"));
   CHECK(f.eventually(whole));
