@@ -115,8 +115,7 @@ void python_worker::tick(worker_tick what) {
       flush();
       break;
     case worker_tick::start_limit:
-      if (!ready_)
-        condemn(pool_errc::start_failed, "no handshake within start_timeout");
+      start_too_long();
       break;
     case worker_tick::look_at_dump:
       look_at_dump();

@@ -94,6 +94,7 @@ private:
   void adopt();
   void greeted(wire::Ready& x);
   void refused(wire::Failure& x);
+  void start_too_long();
 
   // -- frames -----------------------------------------------------------------
 
@@ -131,6 +132,7 @@ private:
 
   // -- ending -----------------------------------------------------------------
 
+  void ask_for_dump(late_error_ptr x);
   void look_at_dump();
   void condemn(pool_errc code, failure why);
   void condemn(pool_errc code, std::string text);

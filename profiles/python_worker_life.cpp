@@ -1,6 +1,7 @@
 // Part of python_worker: how a worker starts, is asked to end, and ends.
 #include "charmer/profiles/python_worker.hpp"
 
+#include "charmer/profiles/units.hpp"
 #include "charmer/supervision/errors.hpp"
 
 #include <cerrno>
@@ -67,6 +68,8 @@ void python_worker::adopt() {
   auto& settings = session_->settings();
   splitter_.emplace(settings.max_frame_bytes);
   tail_.emplace(settings.stderr_lines);
+  if (threads_of(settings) > 1)
+    dump_ = stack_dump{stack_dump::thread_limit};
   if (settings.start_timeout != infinite)
     send_later(self_, settings.start_timeout, worker_tick::start_limit);
   send_frame(hello_for(*session_));
@@ -108,6 +111,18 @@ void python_worker::refused(wire::Failure& x) {
   condemn(pool_errc::start_failed, std::move(what));
 }
 
+// What it does meanwhile is asked first: a model that loads for too long hangs
+// somewhere. One that cannot answer yet dies of the question.
+void python_worker::start_too_long() {
+  if (ready_ || verdict_ || !watch_)
+    return;
+  auto what = session_->blank_failure();
+  what.text = "no handshake within start_timeout ("
+              + render_duration(session_->settings().start_timeout) + ')';
+  verdict_.emplace(pool_errc::start_failed, std::move(what));
+  ask_for_dump(nullptr);
+}
+
 // -- ending -------------------------------------------------------------------
 
 void python_worker::expel() {
@@ -120,17 +135,24 @@ void python_worker::expel() {
 }
 
 void python_worker::explain(const late_error_ptr& x) {
-  if (!ready_ || !watch_ || !dump_.wanted_by(x, self_->clock().now()))
+  if (ready_ && watch_)
+    ask_for_dump(x);
+}
+
+void python_worker::ask_for_dump(late_error_ptr x) {
+  if (!dump_.wanted_by(std::move(x), self_->clock().now()))
     return;
   child_->signal(stack_dump::signal());
   send_later(self_, stack_dump::limit, worker_tick::look_at_dump);
+  if (dump_.whole() > stack_dump::limit)
+    send_later(self_, dump_.whole(), worker_tick::look_at_dump);
 }
 
 void python_worker::look_at_dump() {
   if (!dump_.complete(self_->clock().now()))
     return;
   dump_.close();
-  if (expelled_)
+  if (expelled_ || verdict_)
     child_->kill();
 }
 
@@ -152,6 +174,7 @@ void python_worker::stop(caf::error reason) {
     draining_ = true;
     auto limit = session_->settings().worker_shutdown;
     if (limit != infinite) {
+      // For what runs still; a teardown that has begun goes on.
       send_later(self_, limit / 2, worker_tick::terminate_limit);
       // A little early: the supervisor's own limit is the same.
       send_later(self_, limit / 10 * 9, worker_tick::kill_limit);
@@ -229,7 +252,7 @@ void python_worker::conclude(wire::exit_status status) {
   what.exit_code = status.code;
   what.signal = status.signal;
   what.stderr_tail = tail_->last();
-  if (expelled_)
+  if (expelled_ || (!ready_ && what.traceback.empty()))
     what.traceback = dump_.text();
   tell_dropped();
   auto error = make_error(code, what);

@@ -53,12 +53,12 @@ bool stack_dump::take(std::string_view line) {
 }
 
 bool stack_dump::complete(time_point now) const {
-  return open() && (ended_ || now - asked_ >= limit);
+  return open() && (ended_ || now - asked_ >= (text_.empty() ? limit : whole_));
 }
 
 void stack_dump::close() {
   for (auto& x : std::exchange(waiting_, {}))
-    if (!text_.empty())
+    if (x && !text_.empty())
       x->add_traceback(text_);
 }
 

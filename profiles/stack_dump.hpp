@@ -4,8 +4,11 @@
 // last line (python/charmer/tracebacks.py).
 //
 // Whoever wants it waits for a millisecond or so; if Python hangs in C, where
-// there is no last line, for `limit`. What comes between is told apart by its
-// form, since a command may write to stderr at the same time.
+// there is no last line, for `limit`. In a worker with threads those that use
+// the CPU are in front of whoever writes the second part, for a switch interval
+// of Python each: there what has begun may take `thread_limit`. What comes
+// between is told apart by its form, since a command may write to stderr at the
+// same time.
 //
 // Threading: a plain value. Time comes from the caller.
 #pragma once
@@ -23,13 +26,22 @@ public:
   /// How long is waited for it, at most.
   static constexpr timespan limit = std::chrono::milliseconds(20);
 
+  /// The same, once it has begun, in a worker with threads.
+  static constexpr timespan thread_limit = std::chrono::milliseconds(250);
+
   /// What follows it.
   static constexpr std::string_view last_line = "End of all tracebacks";
+
+  explicit stack_dump(timespan whole = limit) : whole_(whole) {}
+
+  /// How long is waited for all of it, at most.
+  timespan whole() const noexcept { return whole_; }
 
   /// The signal that asks for it.
   static int signal();
 
-  /// Somebody waits for it. True: the worker is to be asked.
+  /// Somebody waits for it, null: only for `text`. True: the worker is to be
+  /// asked.
   bool wanted_by(late_error_ptr x, time_point now);
 
   /// Whether somebody waits.
@@ -48,6 +60,7 @@ public:
   const std::string& text() const noexcept { return text_; }
 
 private:
+  timespan whole_;
   std::vector<late_error_ptr> waiting_;
   std::string text_;
   time_point asked_;

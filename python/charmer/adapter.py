@@ -31,6 +31,9 @@ class Adapter:
 
     `setup`, `teardown` and `health_check` may be `async def`; they run on the
     event loop that runs the coroutines of commands.
+    In the process profile that loop stands still while no coroutine is waited
+    for, and with it tasks that a setup has left there; in the thread profile it
+    has a thread of its own and goes on.
     """
 
     thread_safe: ClassVar[bool] = False

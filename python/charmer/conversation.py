@@ -14,7 +14,7 @@ import inspect
 import logging
 import threading
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, Coroutine, Dict
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 from charmer.adapter import Adapter
 from charmer.channel import Bytes, Receiver, Sender
@@ -113,6 +113,10 @@ class Conversation:
     def state(self) -> Dict[str, Any]:
         """What `health_check` tells of it: threads, commands that run."""
         raise NotImplementedError
+
+    def busy_threads(self) -> List[Tuple[int, int, str]]:
+        """Of those that run a call: the thread, the call, its command."""
+        return []
 
     def statistics(self) -> Dict[str, Dict[str, Any]]:
         """What has run so far, by command, where that is counted."""
@@ -217,6 +221,12 @@ class Conversation:
         loop = self.loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(callback)
+
+
+def name_of_running() -> str:
+    """The command within which this is asked."""
+    now = running.get()
+    return "none" if now is None else str(now.call.command)
 
 
 async def awaited(value: Awaitable[Any]) -> Any:

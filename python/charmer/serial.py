@@ -28,7 +28,7 @@ from charmer.adapter import set_up_thread, tear_down_thread
 from charmer.cancellation import clock
 from charmer.channel import CHUNK, Bytes, Large, ProtocolError, pack_length
 from charmer.context import Running
-from charmer.conversation import Conversation, Stopped
+from charmer.conversation import Conversation, Stopped, name_of_running
 from charmer.execution import LINGER, Executor, set_running
 from charmer.frames import CALL_TAG, open_call, open_frame
 from charmer.loop import new_loop, outcome, wind_up
@@ -312,6 +312,7 @@ class Serial(Conversation):
             loop = self.loop = new_loop()
         self.executor.flush()
         task = self.tasks[call] = loop.create_task(outcome(work))
+        task.set_name(name_of_running())
         self.keep(self.batch)
         self.attend()
         try:

@@ -21,14 +21,14 @@ import threading
 import time
 from queue import Empty, SimpleQueue
 from typing import Any, Callable, Coroutine, Dict, List, Optional, Set
-from typing import Union
+from typing import Tuple, Union
 
 from charmer import telemetry
 from charmer.adapter import set_up_thread, tear_down_thread
 from charmer.cancellation import clock
 from charmer.channel import Bytes, Large
 from charmer.commands import AdapterError
-from charmer.conversation import Conversation, Stopped
+from charmer.conversation import Conversation, Stopped, name_of_running
 from charmer.execution import Executor, Kind, set_running
 from charmer.failures import failure
 from charmer.frames import gil_enabled, open_frame
@@ -60,11 +60,14 @@ class ThreadExecutor(Executor):
         super().__init__(conversation, Slot(conversation.cancels, number))
         self.checker = conversation.checker
         self.tally = Tally()
+        self.thread = 0  # its ident
+        self.command = ""  # the last one that it has begun
 
     def execute(self, call: wire.Call, received: int) -> Union[bytes, Large]:
         command = self.commands.get(call.command)
         if command is None:
             return super().execute(call, received)
+        self.command = command.name
         began = clock()
         checked = not command.awaits and command.function not in BUILT_IN
         if self.checker is None or not checked:
@@ -155,6 +158,7 @@ class Threads(Conversation):
     ) -> None:
         """The life of one of the N threads."""
         name_thread()
+        executor.thread = threading.get_ident()
         try:
             set_up_thread(self.adapter)
         except BaseException as error:
@@ -325,12 +329,16 @@ class Threads(Conversation):
         it waits meanwhile."""
         loop_thread = self.the_loop()
 
+        name = name_of_running()
+
         def begun(task: Any) -> None:
+            task.set_name(name)
             self.tasks[call] = task
             if self.cancels.has(call):
                 task.cancel()
 
         def begun_by_main(task: Any) -> None:
+            task.set_name(name)
             self.tasks[call] = task
             task.add_done_callback(lambda _: os.write(self.waker, b"."))
 
@@ -370,6 +378,13 @@ class Threads(Conversation):
         if self.checker is not None:
             told["safety"] = self.checker.get_report()
         return told
+
+    def busy_threads(self) -> List[Tuple[int, int, str]]:
+        return [
+            (x.thread, x.slot.block[RUNNING], x.command)
+            for x in self.executors
+            if x.slot.block[RUNNING]
+        ]
 
     def statistics(self) -> Dict[str, Dict[str, Any]]:
         """What all threads together have run, by command."""

@@ -3,8 +3,8 @@
 The host asks by the signal DUMP when a call runs too long, and puts the answer
 into the error. First comes what Python's faulthandler writes, which needs no
 interpreter that moves: a command that hangs in C is found so. Then, if Python
-code can run, the coroutines of the event loop, because one that waits is in no
-thread's stack; then the line END, by which the host knows that this is all.
+code can run, which thread runs which call, and the coroutines of the event
+loop, because one that waits is in no thread's stack; then the line END, by which the host knows that this is all.
 
 Threading: the handler runs in the main thread, between any two steps of it.
 """
@@ -43,7 +43,7 @@ def write_on_request() -> None:
 
     def write_coroutines(number: int, frame: Optional[FrameType]) -> None:
         try:
-            text = "".join(described(*x) for x in tasks())
+            text = "".join([*busy(), *(described(*x) for x in tasks())])
         except Exception as error:  # of a user's awaitable that is odd
             text = f"  <coroutines: {type(error).__name__}>\n"
         try:
@@ -56,6 +56,16 @@ def write_on_request() -> None:
     faulthandler.register(DUMP, fd, all_threads=True, chain=True)
 
 
+def busy() -> List[str]:
+    """Which thread runs what, since faulthandler knows but their numbers."""
+    worker = context.worker
+    told = [] if worker is None else worker.busy_threads()
+    return [
+        f"Thread 0x{thread:016x} runs call {call}, command {command}\n"
+        for thread, call, command in told
+    ]
+
+
 def tasks() -> List[Tuple[str, asyncio.Task[Any]]]:
     """Those of the worker's loop: of calls first, then what they started."""
     worker = context.worker
@@ -64,7 +74,10 @@ def tasks() -> List[Tuple[str, asyncio.Task[Any]]]:
     import asyncio
 
     calls = dict(worker.tasks)
-    named = [(f"of call {id}", task) for id, task in calls.items()]
+    named = [
+        (f"of call {id}, command {task.get_name()}", task)
+        for id, task in calls.items()
+    ]
     for task in asyncio.all_tasks(worker.loop):
         if task not in calls.values():
             named.append((task.get_name(), task))

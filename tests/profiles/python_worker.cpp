@@ -481,6 +481,19 @@ TEST_CASE_FIXTURE(worker_fixture, "an adapter that does not import is told "
   CHECK_EQ(worker.host->times_ready(), 0);
 }
 
+TEST_CASE_FIXTURE(worker_fixture, "a setup that hangs is told with the place "
+                                  "where it does") {
+  settings.adapter = "shared_workers:HangsInSetup";
+  settings.start_timeout = 1s;
+  auto death = start().host->await_death();
+  REQUIRE(death);
+  CHECK(death->reason == pool_errc::start_failed);
+  auto what = failure_of(death->reason);
+  CHECK_EQ(what.text, "no handshake within start_timeout (1s)");
+  CHECK_MESSAGE(contains(what.traceback, "in setup"), what.traceback);
+  CHECK_EQ(what.signal, SIGKILL);
+}
+
 TEST_CASE_FIXTURE(worker_fixture, "a start may be abandoned at any moment") {
   for (int i = 0; i < 20; ++i) {
     auto worker = start();

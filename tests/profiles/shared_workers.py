@@ -133,3 +133,11 @@ def surroundings():
         "descriptors": descriptors,
         "group": os.getpgrp(),
     }
+
+
+class HangsInSetup(charmer.Adapter):
+    def setup(self):
+        time.sleep(600)
+
+    def run(self):
+        return 1

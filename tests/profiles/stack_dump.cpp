@@ -86,3 +86,24 @@ TEST_CASE("one dump is for all who wait, and none waits for long") {
   }
   CHECK(!dump.open());
 }
+
+TEST_CASE("in a worker with threads what has begun may take longer") {
+  stack_dump dump{stack_dump::thread_limit};
+  traveller x;
+  dump.wanted_by(x.set_out(), start);
+  CHECK(dump.complete(start + 20ms)); // nothing came
+  CHECK(dump.take("Thread 0x1 (most recent call first):"));
+  CHECK(!dump.complete(start + 249ms));
+  CHECK(dump.complete(start + 250ms));
+  CHECK(dump.take("Thread 0x1 runs call 7, command f"));
+  CHECK(dump.take("End of all tracebacks"));
+  CHECK(dump.complete(start + 30ms));
+}
+
+TEST_CASE("a dump may be wanted for its text alone") {
+  stack_dump dump;
+  CHECK(dump.wanted_by(nullptr, start));
+  dump.take("Thread 0x1 (most recent call first):");
+  dump.close();
+  CHECK(dump.text() == "Thread 0x1 (most recent call first):\n");
+}

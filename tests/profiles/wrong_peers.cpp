@@ -57,8 +57,8 @@ TEST_CASE_FIXTURE(peer_fixture, "no handshake in time: killed") {
   settings.start_timeout = 200ms;
   auto what = death_of(start_peer("silent"));
   CHECK_EQ(code, pool_errc::start_failed);
-  CHECK(contains(what.text, "no handshake"));
-  CHECK_EQ(what.signal, SIGKILL);
+  CHECK(contains(what.text, "no handshake within start_timeout (200ms)"));
+  CHECK_NE(what.signal, 0);
 }
 
 TEST_CASE_FIXTURE(peer_fixture, "another version: both are named") {

@@ -58,7 +58,8 @@ def test_a_coroutine_that_waits_is_told_with_the_users_lines(
     id = begin(host, command)
     poll(lambda: all(x in coroutines(dump(host)) for x in lines), lines)
     text = coroutines(dump(host))
-    assert f"Coroutine of call {id} (most recent call first):\n" in text
+    head = f"Coroutine of call {id}, command {command} (most recent call "
+    assert head + "first):\n" in text
     assert 'adapters/waits.py", line ' in text
     assert "python/charmer/" not in text  # the worker's own frames say nothing
     assert host.process.poll() is None
@@ -84,6 +85,18 @@ def test_a_stream_of_an_async_generator_is_told(host):
 def test_a_coroutine_that_blocks_the_loop_is_in_its_thread(host):
     begin(host, "blocks")
     poll(lambda: "in blocks" in dump(host), "it blocks")
+
+
+def test_the_threads_are_told_with_their_calls(start):
+    host = start("waits", threads=4, page=True)
+    ids = [begin(host, "sleeps", 20) for _ in range(2)]
+    text = dump(host)
+    assert text.count(", command sleeps\n") == 2
+    for id in ids:
+        line = next(x for x in text.splitlines() if f"runs call {id}," in x)
+        thread = line.split()[1]
+        stack = text[text.index(f"Thread {thread} (most recent") :]
+        assert "in sleeps" in stack.split("Thread 0x")[1]
 
 
 def test_a_worker_that_does_nothing_has_no_coroutine(host):
