@@ -35,7 +35,7 @@ typename Inspector::result_type inspect(Inspector& f, call_id& x) {
 }
 
 /// Whether a request may run twice. What the request says wins over the
-/// settings, and they over the decorator.
+/// decorator and the settings, of which each can only add commands that may.
 enum class idempotence : std::uint8_t { unsaid, yes, no };
 
 /// Of two requests that wait at the pool, which goes first.

@@ -55,13 +55,13 @@ struct started {
   /// A null handle means "ignore": the spec is kept, without a process. Each
   /// start returns an actor of its own: one that is a living child already, or
   /// the supervisor itself, counts as a failed start.
-  caf::actor handle;
+  caf::actor handle{};
   /// False: somebody will send (child_ready_atom, token) or (child_failed_atom,
   /// token, caf::error) to start_context::supervisor. The handle dying counts
   /// as failed, too.
   bool ready = true;
   /// Of a supervisor: supervisor_child sets it, others pass it on.
-  std::shared_ptr<roster> below;
+  std::shared_ptr<roster> below{};
 };
 
 /// An exception counts as a failed start. What was spawned before it is
@@ -115,12 +115,13 @@ private:
 
 struct child_spec {
   /// Unique below one supervisor; without "/", which separates the ids of a
-  /// path. Of a template the children are called id#1, id#2 …
-  std::string id;
-  start_function start;
+  /// path, and without control characters. Of a template the children are
+  /// called id#1, id#2 …
+  std::string id{};
+  start_function start{};
   restart_type restart = restart_type::permanent;
   /// Default: 5 s for a worker, infinite for a supervisor.
-  std::optional<shutdown> stop;
+  std::optional<shutdown> stop{};
   child_type type = child_type::worker;
   /// Its end for good can end the supervisor: see auto_shutdown.
   bool significant = false;
@@ -130,19 +131,22 @@ struct child_spec {
   /// supervisor's kill_grace.
   timespan start_limit = infinite;
   /// A budget of its own, charged instead of the supervisor's. When it is used
-  /// up this child stays stopped, its siblings live on; restart_child gives it
-  /// a fresh one. Unlimited: not charged, for ever retried, with the default
-  /// backoff if there is no other.
-  std::optional<restart_intensity> intensity;
+  /// up this child stays stopped, its siblings live on; if auto_shutdown makes
+  /// its end that of the supervisor that ends with restart_intensity_reached,
+  /// as a failure. restart_child gives it a fresh one. Unlimited: for ever
+  /// retried, with the default backoff if there is no other; nothing is in its
+  /// window, so `restarts` of its events is 0.
+  std::optional<restart_intensity> intensity{};
   /// None: restarted at once, as in OTP. Each child of a template waits for
   /// itself, and keeps its id and its arguments when it is started again.
-  std::optional<backoff> retry;
+  std::optional<backoff> retry{};
   /// Goes into every event about this child, also when it retires or is
-  /// abandoned. Values are JSON texts.
-  std::map<std::string, std::string> details;
+  /// abandoned. Values are JSON texts. Over them goes what the supervisor says
+  /// itself, below them what the child says when it dies.
+  std::map<std::string, std::string> details{};
   /// Of a supervisor, set by supervisor_child: so mistakes in a tree are found
   /// before anything of it is started.
-  std::shared_ptr<const supervisor_spec> below;
+  std::shared_ptr<const supervisor_spec> below{};
 
   /// The value of `stop`, or the default.
   shutdown effective_stop() const;

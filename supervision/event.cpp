@@ -75,14 +75,37 @@ std::string lines_of(const std::string& text) {
   return result;
 }
 
-std::string indented(const std::string& key, const std::string& text) {
-  auto result = "\n  " + key + ":\n    ";
-  for (char c : text) {
-    result += c;
-    if (c == '\n')
-      result += "    ";
-  }
+/// So that it is on one line, and cannot change what stands before it.
+std::string escaped(std::string_view text) {
+  constexpr auto hex = "0123456789abcdef";
+  std::string result;
+  for (char c : text)
+    if (auto code = static_cast<unsigned char>(c); c == '\n')
+      result += "\\n";
+    else if (c != '\t' && (code < 0x20 || code == 0x7f))
+      result += {'\\', 'x', hex[code >> 4], hex[code & 15]};
+    else
+      result += c;
   return result;
+}
+
+std::string indented(const std::string& key, std::string_view text) {
+  auto result = "\n  " + escaped(key) + ":";
+  for (;;) {
+    auto end = text.find('\n');
+    result += "\n    " + escaped(text.substr(0, end));
+    if (end == text.npos)
+      return result;
+    text.remove_prefix(end + 1);
+  }
+}
+
+/// A text of several lines begins on this one and follows whole.
+void append_text(std::string& line, std::string& rest, const std::string& x) {
+  auto end = x.find('\n');
+  line += ": " + escaped(x.substr(0, end));
+  if (end != x.npos)
+    rest += indented("text", x);
 }
 
 void append_numbers(std::string& out, const event& x) {
@@ -132,25 +155,26 @@ void event::set(std::string_view key, std::string_view value) {
 }
 
 std::string to_string(const event& x) {
-  auto result = to_iso(x.wall) + ' ' + to_string(x.level) + ' ' + x.name;
+  auto result =
+      to_iso(x.wall) + ' ' + to_string(x.level) + ' ' + escaped(x.name);
   if (!x.path.empty())
-    result += " [" + x.path + ']';
+    result += " [" + escaped(x.path) + ']';
   if (!x.child.empty())
-    result += " '" + x.child + '\'';
+    result += " '" + escaped(x.child) + '\'';
   if (x.actor_id != 0)
     result += " #" + std::to_string(x.actor_id);
-  if (!x.text.empty())
-    result += ": " + x.text;
-  else if (x.reason)
-    result += ": " + describe_reason(x.reason);
-  append_numbers(result, x);
   std::string rest;
+  if (!x.text.empty())
+    append_text(result, rest, x.text);
+  else if (x.reason)
+    append_text(result, rest, describe_reason(x.reason));
+  append_numbers(result, x);
   for (const auto& [key, value] : x.details) {
     auto text = lines_of(value);
     if (text.find('\n') != std::string::npos)
       rest += indented(key, text);
     else
-      result += ' ' + key + '=' + text;
+      result += ' ' + escaped(key) + '=' + escaped(text);
   }
   return result + rest;
 }

@@ -50,20 +50,20 @@ inline constexpr std::string_view
 
 /// Fields that do not apply are empty or 0.
 struct event {
-  std::string name;
+  std::string name{};
   severity level = severity::info;
-  caf::timestamp wall;           ///< set by the hub if it is unset
+  caf::timestamp wall{};         ///< set by the hub if it is unset
   std::int64_t monotonic_ns = 0; ///< set by the hub if it is unset
-  std::string path;              ///< supervisor: "root/pool default/workers"
-  std::string child;             ///< id of the child
+  std::string path{};            ///< supervisor: "root/pool default/workers"
+  std::string child{};           ///< id of the child
   std::uint64_t actor_id = 0;    ///< of the child's actor
-  caf::error reason;             ///< why it died or did not start
-  std::string text;              ///< one line for people
+  caf::error reason{};           ///< why it died or did not start
+  std::string text{};            ///< one line for people
   std::uint32_t restarts = 0;    ///< in the window of the budget
   std::uint32_t attempt = 0;     ///< restarts in a row
   timespan delay{0};             ///< until the next attempt
   timespan uptime{0};            ///< how long the child had lived
-  std::map<std::string, std::string> details; ///< JSON texts
+  std::map<std::string, std::string> details{}; ///< JSON texts
 
   /// Sets a detail. The value is stored as JSON text.
   void set(std::string_view key, std::int64_t value);
@@ -100,7 +100,9 @@ typename Inspector::result_type inspect(Inspector& f, event& x) {
            x.restarts, x.attempt, x.delay, x.uptime, x.details);
 }
 
-/// One line; details of several lines follow on lines of their own.
+/// One line; texts of several lines follow on indented lines of their own. Of
+/// other control characters the escape is written ("\\x1b"), so that nothing
+/// that an actor says looks like an event of its own.
 std::string to_string(const event& x);
 
 std::ostream& operator<<(std::ostream& out, const event& x);

@@ -40,35 +40,35 @@ typename Inspector::result_type inspect(Inspector& f, event_filter& x) {
 /// both.
 struct handler_spec {
   /// Unique below one hub.
-  std::string name;
-  event_filter filter;
+  std::string name{};
+  event_filter filter{};
 
   /// Is called with each event. What it throws removes the handler.
-  std::function<void(const event&)> on_event;
+  std::function<void(const event&)> on_event{};
 
   /// Gets each event as a message of one `event` and answers it with nothing
   /// (a function that returns void does); the next is sent after the answer. An
   /// error or any other answer, or its end, removes the handler. May live on
   /// another node. What call_handler asks is sent to it as it is.
-  caf::actor receiver;
+  caf::actor receiver{};
 
   /// Answers call_handler; may be empty.
-  std::function<caf::expected<caf::message>(const caf::message&)> on_call;
+  std::function<caf::expected<caf::message>(const caf::message&)> on_call{};
 
   /// Prepares the handler; may be empty. Gets what on_remove of the handler
   /// returned in whose place this one comes (swap), else an empty message. An
   /// error adds nothing.
-  std::function<caf::error(const caf::message&)> on_add;
+  std::function<caf::error(const caf::message&)> on_add{};
 
   /// The last call a handler gets; may be empty. Gets why.
-  std::function<caf::message(const caf::error&)> on_remove;
+  std::function<caf::message(const caf::error&)> on_remove{};
 
   /// May be null. Its end removes the handler; it is sent
   /// (handler_removed_atom, name, caf::error why) when the handler is removed:
   /// no error if somebody has deleted it, `replaced` after a swap.
   /// One that has ended already removes the handler at once: adding succeeds,
   /// and an event tells of the removal. The same is true of `receiver`.
-  caf::actor owner;
+  caf::actor owner{};
 
   /// How many events may wait. What comes on top is dropped and counted.
   std::size_t capacity = 1024;

@@ -151,12 +151,15 @@ caf::error event_hub::add(handler_spec x) {
 
 caf::expected<std::string>
 event_hub::observe(std::function<void(const event&)> f, event_filter filter) {
-  auto name = "observer " + std::to_string(++observers_);
-  if (auto failure = add({.name = name,
-                          .filter = std::move(filter),
-                          .on_event = std::move(f)}))
-    return failure;
-  return name;
+  for (;;) {
+    auto name = "observer " + std::to_string(++observers_);
+    auto failure = add({.name = name, .filter = filter, .on_event = f});
+    if (!failure)
+      return name;
+    // Somebody may have given that name himself: the next one.
+    if (!is(failure, supervision_errc::already_present))
+      return failure;
+  }
 }
 
 bool event_hub::remove(const std::string& name, caf::error why) {

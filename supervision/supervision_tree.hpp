@@ -42,7 +42,7 @@ struct supervision_tree {
   caf::actor_addr address;           ///< null unless there is an actor
   std::uint64_t incarnation = 0;     ///< 0: never started
   std::uint64_t restarts = 0;        ///< in the window of the budget it charges
-  std::uint64_t restarts_in_all = 0; ///< those that were charged, ever
+  std::uint64_t restarts_in_all = 0; ///< ever, also those that no budget limits
   timespan uptime{0};                ///< since it was ready
   std::uint64_t attempt = 0;         ///< restarts since it last lived long
   timespan delay{0};                 ///< of a child in backoff: until its start

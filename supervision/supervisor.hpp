@@ -14,7 +14,8 @@
 //                                         for the first time yet; cancels a
 //                                         pending retry
 //   (restart_child_atom, string id)     → caf::actor; only stopped children; a
-//                                         budget of its own is a fresh one
+//                                         budget of its own is a fresh one,
+//                                         its backoff begins anew
 //   (delete_child_atom, string id)      → (); only stopped children
 //   (replace_child_atom, string id)     → caf::actor: a second incarnation is
 //                                         started beside the first; when it is
@@ -38,15 +39,19 @@
 //
 // What starts or stops children waits while the initial start or the restart of
 // a group is under way; a child that is never ready holds it up for as long as
-// its start_limit, which is infinite unless it says otherwise.
+// its start_limit, which is infinite unless it says otherwise. While the group
+// waits for a backoff children can be stopped; one that is started by hand is
+// in backoff, too, and starts with the group, after those it depends on.
 //
 // Stopping: exit_msg with exit_reason::user_shutdown (or any other but kill,
 // and none: a normal exit is ignored) from anybody who is not a child, nor was
 // linked by a start function, stops the children and then the supervisor, which
 // ends with the reason that it was sent: those of the specification in reverse
 // order, those that were added at run time together (in OTP only those of a
-// template are). exit_reason::kill ends it at once; its children are killed
-// with it, and a successor waits until they are down.
+// template are); of one_for_all and rest_for_one all in reverse order.
+// exit_reason::kill ends it at once; its children are killed with it, and a
+// successor waits until they are down. One that does not even hear that is
+// abandoned; its children are killed then.
 //
 // Restarts of a group (one_for_all, rest_for_one) start all its members, also
 // those that were stopped by terminate_child (as in OTP) or were being
@@ -67,7 +72,8 @@
 //
 // A supervisor ends by itself with restart_intensity_reached when its budget is
 // used up, with start_failed when a child did not start initially, with
-// user_shutdown when auto_shutdown says so.
+// user_shutdown when auto_shutdown says so, unless it is the used-up budget of
+// a significant child that says so: then with restart_intensity_reached.
 //
 // Time comes from the actor system's clock, randomness from `seed`.
 //
@@ -104,18 +110,18 @@ enum class auto_shutdown : std::uint8_t {
 };
 
 struct supervisor_spec {
-  /// Without "/".
+  /// Without "/" and without control characters.
   std::string name = "supervisor";
   /// What stands before the name in the path, without a slash at its end.
-  std::string path_prefix;
+  std::string path_prefix{};
   charmer::strategy strategy = charmer::strategy::one_for_one;
-  restart_intensity intensity;
+  restart_intensity intensity{};
   charmer::auto_shutdown auto_shutdown = charmer::auto_shutdown::never;
   /// simple_one_for_one: exactly one, the template.
-  std::vector<child_spec> children;
+  std::vector<child_spec> children{};
   /// Where events go; may be null. Below another supervisor null means: where
   /// those of that one go.
-  std::shared_ptr<event_hub> events;
+  std::shared_ptr<event_hub> events{};
   /// How long a killed child may take to be gone before it is abandoned.
   timespan kill_grace = std::chrono::seconds(5);
   /// How long the stop of all children may take; what is left is killed then,

@@ -42,13 +42,13 @@ event supervisor_state::describe(std::string_view name, severity level,
   return e;
 }
 
-/// Adds why, and what the actor said about it.
+/// Adds why, and what the actor said about it; what is known already is not
+/// for it to say.
 void supervisor_state::explain(event& e, const caf::error& reason) const {
   e.reason = reason;
   if (auto said = exit_details_of(reason)) {
     e.text = said->text;
-    for (auto& [key, value] : said->details)
-      e.set_json(key, value);
+    e.details.merge(said->details);
   }
   if (e.text.empty())
     e.text = render(self_->system(), reason);

@@ -81,9 +81,27 @@ bool supervisor_state::step() {
   plan_->starts.pop_front();
   if (auto x = find(number); x && x->current == 0) {
     plan_->awaited = number;
-    start(*x, occasion::planned);
+    start(*x, x->starting.empty() ? occasion::planned
+              : x->fresh          ? occasion::added
+                                  : occasion::requested);
   }
   return true;
+}
+
+/// At once, unless a group waits for its start: then it takes its place there,
+/// and so does not start before those that it depends on.
+void supervisor_state::start_by_hand(child& x, occasion why) {
+  if (!plan_ || plan_->starts.empty()
+      || (spec_.strategy == strategy::rest_for_one
+          && x.number < plan_->starts.front())) {
+    start(x, why);
+    return;
+  }
+  x.given_up = false;
+  x.state = child_state::backoff;
+  auto& starts = plan_->starts;
+  starts.insert(std::upper_bound(starts.begin(), starts.end(), x.number),
+                x.number);
 }
 
 /// Whether the next start has to wait: for a backoff, or only until others were

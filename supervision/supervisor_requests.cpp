@@ -204,7 +204,7 @@ void supervisor_state::add_and_start(child_spec spec, promise answer) {
   auto& x = add(std::make_shared<const child_spec>(std::move(spec)), true);
   x.fresh = true;
   x.starting.push_back(std::move(answer));
-  start(x, occasion::added);
+  start_by_hand(x, occasion::added);
 }
 
 caf::response_promise
@@ -277,7 +277,10 @@ void supervisor_state::start_again(child& x, promise answer) {
     return;
   }
   x.starting.push_back(std::move(answer));
-  start(x, occasion::requested);
+  if (x.budget)
+    x.budget->clear();
+  x.attempt = 0;
+  start_by_hand(x, occasion::requested);
 }
 
 caf::response_promise supervisor_state::delete_child(const std::string& id) {

@@ -37,7 +37,8 @@ void supervisor_state::ended(child& x, const caf::error& reason) {
   }
 }
 
-void supervisor_state::ended_for_good(child& x, bool keep) {
+/// @param why the supervisor ends, if this child is significant
+void supervisor_state::ended_for_good(child& x, bool keep, caf::error why) {
   auto significant = x.spec->significant;
   if (plan_) // a group that waits for its restart goes on without it
     std::erase(plan_->starts, x.number);
@@ -51,7 +52,7 @@ void supervisor_state::ended_for_good(child& x, bool keep) {
   };
   if (spec_.auto_shutdown == auto_shutdown::any_significant
       || std::none_of(children_.begin(), children_.end(), lives_on))
-    stop_all(caf::exit_reason::user_shutdown);
+    stop_all(std::move(why));
 }
 
 /// Makes an automatic restart, if the budget allows.
@@ -87,9 +88,10 @@ void supervisor_state::exhausted(child& x) {
   auto e = describe(event_name::restart_intensity_reached, severity::error, x);
   explain(e, x.last);
   publish(std::move(e));
+  auto failure = make_error(supervision_errc::restart_intensity_reached,
+                            "child '" + x.id + "' of " + path_, x.last);
   if (!x.budget) {
-    stop_all(make_error(supervision_errc::restart_intensity_reached,
-                        "child '" + x.id + "' of " + path_, x.last));
+    stop_all(std::move(failure));
     return;
   }
   // Its own budget: it stays stopped, its siblings live on. Whoever starts it
@@ -100,7 +102,7 @@ void supervisor_state::exhausted(child& x) {
   x.attempt = 0;
   give_up_next(x, make_error(supervision_errc::restart_intensity_reached,
                              "child '" + x.id + "'"));
-  ended_for_good(x, !is_simple());
+  ended_for_good(x, !is_simple(), std::move(failure));
 }
 
 /// The first died while its replacement is being started, which takes its
@@ -149,8 +151,9 @@ void supervisor_state::restart_group(child& culprit, timespan delay,
     if (number < first || x.given_up)
       continue;
     // One that has ended during the initial start, which is yet to be dealt
-    // with: it is never started again.
-    if (x.current == 0 && x.spec->restart == restart_type::temporary)
+    // with: it is never started again. Unlike one that waits for its first.
+    if (x.current == 0 && x.spec->restart == restart_type::temporary
+        && x.starting.empty())
       continue;
     next.starts.push_back(number);
     give_up_next(x, make_error(supervision_errc::replaced, x.id));

@@ -129,7 +129,7 @@ private:
     std::optional<restart_budget> budget;
     caf::error last; ///< why it ended or did not start
     caf::message arguments;
-    promises starting;  ///< wait until it is ready
+    promises starting;  ///< wait until it is ready; in backoff: by hand
     promises stopping;  ///< wait until it is stopped
     promises replacing; ///< wait until `next` is ready
   };
@@ -216,7 +216,8 @@ private:
   // -- restarting (supervisor_restart.cpp) ------------------------------------
 
   void ended(child& x, const caf::error& reason);
-  void ended_for_good(child& x, bool keep);
+  void ended_for_good(child& x, bool keep,
+                      caf::error why = caf::exit_reason::user_shutdown);
   void restart(child& x, bool failed_start);
   bool charge(child& x);
   void exhausted(child& x);
@@ -246,6 +247,7 @@ private:
   bool step();
   bool stops_are_done();
   bool wait_before_start();
+  void start_by_hand(child& x, occasion why);
   void plan_finished();
   bool is_stopping() const;
   caf::error refusal(std::string text) const;

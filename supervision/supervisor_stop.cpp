@@ -101,8 +101,12 @@ void supervisor_state::gone(std::uint64_t token, const caf::error& reason) {
     l = std::move(i->second);
     lives_.erase(i);
   }
-  if (l.below && l.end != pressure::abandoned)
+  if (l.below) {
+    // A supervisor that is abandoned may live for ever, but none below it.
+    if (l.end == pressure::abandoned)
+      l.below->kill_all();
     await_orphans(l.below->living());
+  }
   if (x && x->next == token) {
     x->next = 0;
     replacement_failed(*x, l.failure ? l.failure : reason);
@@ -128,10 +132,12 @@ void supervisor_state::await_orphans(
 void supervisor_state::current_gone(child& x, const life& l,
                                     const caf::error& reason) {
   if (will_be_stopped(x)) {
+    x.last = reason;
     stopped(x);
   } else if (l.failure) {
     start_failed(x, l.failure);
   } else if (l.end != pressure::none) {
+    x.last = reason;
     stopped(x);
   } else if (!l.ready) {
     start_failed(x, reason);
@@ -185,8 +191,9 @@ void supervisor_state::stop_requested(const caf::actor_addr& source,
       tokens_.count(source) > 0
       || std::find(dead_.begin(), dead_.end(), source) != dead_.end();
   // So is a helper of a start function, as one that OTP's supervisor does not
-  // know.
-  if (reason && !is_child && !self_->was_noted(source))
+  // know. Asked also if it ended well, so that it is forgotten.
+  auto is_helper = self_->was_noted(source);
+  if (reason && !is_child && !is_helper)
     stop_all(reason);
 }
 
@@ -199,10 +206,13 @@ void supervisor_state::stop_all(caf::error reason) {
   for (auto& [number, x] : children_) {
     ++x.generation;
     give_up_next(x, refusal(path_));
-    if (x.current != 0)
+    if (x.current != 0) {
       living.push_back({number, x.dynamic});
-    else
-      x.state = child_state::stopped;
+      continue;
+    }
+    x.state = child_state::stopped;
+    for (auto& answer : std::exchange(x.starting, {})) // it waits in a plan
+      answer.deliver(refusal("child '" + x.id + "'"));
   }
   plan_->stops = stop_order(living, !is_group());
   for (auto& x : std::exchange(deferred_, {}))
@@ -228,8 +238,10 @@ void supervisor_state::finish_stop() {
   cast(caf::actor_cast<caf::actor>(self_), end_atom_v);
 }
 
+/// Whoever else sends this message ends nothing.
 void supervisor_state::end() {
-  self_->quit(plan_->reason);
+  if (is_stopping() && plan_->finished)
+    self_->quit(plan_->reason);
 }
 
 /// Tells those who wait that nothing will come any more: after a kill.

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <unordered_set>
 
@@ -16,12 +18,21 @@ using namespace std::chrono_literals;
 // Each function returns what is wrong and what would be right, or an empty
 // text.
 
+constexpr auto replace = nlohmann::json::error_handler_t::replace;
+
+bool is_control(char c) {
+  return std::iscntrl(static_cast<unsigned char>(c)) != 0;
+}
+
 std::string mistake_in_name(const char* what, const std::string& x) {
   auto is = "the " + std::string{what} + " is ";
   if (x.empty())
     return is + "empty; name what it is";
   if (x.find('/') != std::string::npos)
     return is + "'" + x + "'; it must do without \"/\", which paths need";
+  if (std::any_of(x.begin(), x.end(), is_control))
+    return is + nlohmann::json(x).dump(-1, ' ', false, replace)
+           + "; it must do without control characters, which logs need";
   return {};
 }
 

@@ -136,6 +136,24 @@ TEST_CASE_FIXTURE(world, "restarted by hand a child has a fresh budget") {
   }
 }
 
+TEST_CASE_FIXTURE(world, "terminated before its budget is used up, too, and "
+                         "its backoff begins anew") {
+  auto x = worker("a");
+  x.intensity = restart_intensity{.intensity = 2, .period = 1h};
+  x.retry = backoff{.minimum = 1s, .jitter = 0};
+  supervise({.name = "root", .children = {x}});
+  for (int i = 0; i < 2; ++i) {
+    crash("a");
+    crash("a");
+    advance(1s);
+    REQUIRE(alive("a"));
+    CHECK(child("a").restarts == 2);
+    CHECK(ask<nothing>(root, terminate_child_atom_v, string{"a"}).ok());
+    CHECK(ask<caf::actor>(root, restart_child_atom_v, string{"a"}).ok());
+    CHECK(child("a").restarts == 0);
+  }
+}
+
 TEST_CASE_FIXTURE(world, "terminating a temporary child removes its spec") {
   auto a = worker("a");
   a.restart = restart_type::temporary;

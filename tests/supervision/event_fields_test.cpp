@@ -141,3 +141,19 @@ TEST_CASE_FIXTURE(told, "a death is told also if it comes before the child is "
   CHECK(named(event_name::child_terminated).size() == 2);
   CHECK(named(event_name::shutdown_error).empty());
 }
+
+TEST_CASE_FIXTURE(told, "what a dying actor says does not replace what is "
+                        "known of it") {
+  auto x = worker("a");
+  x.details["zone"] = "1";
+  supervise({.name = "root", .children = {x}});
+  crash("a", make_error(
+                 supervision_errc::start_failed,
+                 exit_details{
+                     "bye",
+                     {{"incarnation", "77"}, {"zone", "77"}, {"pid", "77"}}}));
+  auto e = named(event_name::child_terminated).back();
+  CHECK(e.details.at("incarnation") == "1");
+  CHECK(e.details.at("zone") == "1");
+  CHECK(e.details.at("pid") == "77");
+}

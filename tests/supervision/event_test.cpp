@@ -31,6 +31,21 @@ TEST_CASE("an event is one line, and what has several lines follows") {
          "lost=true pid=4711\n  stderr:\n    one\n    two");
 }
 
+TEST_CASE("no text of an event looks like another event") {
+  event e{.name = "x\ny", .path = "r\rs", .child = "a\nb"};
+  e.text = "one\ntwo\x1b[2J";
+  e.set("k\ney", "v\rw");
+  CHECK(to_string(e)
+        == "1970-01-01T00:00:00.000000Z info x\\ny [r\\x0ds] 'a\\nb': one "
+           "k\\ney=v\\x0dw\n  text:\n    one\n    two\\x1b[2J");
+  e = {.name = "x", .reason = caf::error{}};
+  e.reason = make_error(supervision_errc::not_found, "one\ntwo");
+  e.set("key", "1\n2");
+  CHECK(to_string(e)
+        == "1970-01-01T00:00:00.000000Z info x: not_found: one\n  text:\n    "
+           "not_found: one\n    two\n  key:\n    1\n    2");
+}
+
 TEST_CASE("the time of an event is right before 1970, too") {
   auto at = [](timespan x) {
     auto text = to_string(event{.name = "x", .wall = caf::timestamp{x}});

@@ -43,16 +43,80 @@ TEST_CASE_FIXTURE(group, "one_for_all waits for the later one of two backoffs, "
   CHECK(take_log() == "-3 -4 -2 -1");
   advance(9s);
   CHECK(take_log().empty());
-  // Nothing of it is alive any more: only the wait can be disturbed.
-  auto more = worker("5");
-  REQUIRE(ask<caf::actor>(root, start_child_atom_v, more).ok());
-  crash("5"); // dies without a backoff of its own
-  CHECK(take_log() == "+5 -5");
   CHECK(delay_of("1") == 1s);
   advance(999ms);
   CHECK(take_log().empty());
   advance(1ms);
-  CHECK(take_log() == "+1 +2 +3 +4 +5");
+  CHECK(take_log() == "+1 +2 +3 +4");
+}
+
+TEST_CASE_FIXTURE(group, "one that is added while a group waits for a backoff "
+                         "starts with it, after those it depends on") {
+  for (auto how : {strategy::one_for_all, strategy::rest_for_one}) {
+    CAPTURE(how);
+    starts.clear();
+    begin(how);
+    crash("3");
+    take_log();
+    auto more = worker("5");
+    more.restart = restart_type::temporary;
+    auto added = ask<caf::actor>(root, start_child_atom_v, more);
+    CHECK_FALSE(added.came());
+    CHECK(child("5").state == child_state::backoff);
+    auto twice = ask<caf::actor>(root, start_child_atom_v, more);
+    CHECK(is(twice.error(), supervision_errc::already_started));
+    advance(10s);
+    CHECK(added.ok());
+    CHECK(take_log()
+          == (how == strategy::one_for_all ? "+1 +2 +3 +4 +5" : "+3 +4 +5"));
+    CHECK(starts["5"] == 1);
+    caf::anon_send_exit(root, caf::exit_reason::user_shutdown);
+    root = nullptr;
+    run();
+  }
+}
+
+TEST_CASE_FIXTURE(group, "one that is restarted by hand while a group waits "
+                         "for a backoff takes its place in it again") {
+  begin(strategy::rest_for_one);
+  crash("3");
+  CHECK(ask<nothing>(root, terminate_child_atom_v, string{"4"}).ok());
+  CHECK(ask<nothing>(root, terminate_child_atom_v, string{"1"}).ok());
+  take_log();
+  auto after = ask<caf::actor>(root, restart_child_atom_v, string{"4"});
+  CHECK_FALSE(after.came());
+  // This one depends on none that waits.
+  CHECK(ask<caf::actor>(root, restart_child_atom_v, string{"1"}).ok());
+  CHECK(take_log() == "+1");
+  advance(10s);
+  CHECK(after.ok());
+  CHECK(take_log() == "+3 +4");
+}
+
+TEST_CASE_FIXTURE(group, "one that was to start with a group can be terminated "
+                         "before, or fail, and is answered") {
+  begin(strategy::one_for_all);
+  crash("3");
+  take_log();
+  auto added = ask<caf::actor>(root, start_child_atom_v, worker("5"));
+  SUBCASE("terminated") {
+    CHECK(ask<nothing>(root, terminate_child_atom_v, string{"5"}).ok());
+    CHECK(is(added.error(), supervision_errc::replaced));
+  }
+  SUBCASE("failed: nothing of it is kept, and the group runs") {
+    refuse["5"] = 1;
+    advance(10s);
+    CHECK(is(added.error(), supervision_errc::start_failed));
+  }
+  SUBCASE("the supervisor stops") {
+    caf::anon_send_exit(root, caf::exit_reason::user_shutdown);
+    run();
+    CHECK(is(added.error(), supervision_errc::shutting_down));
+    return;
+  }
+  advance(10s);
+  CHECK(take_log() == "+1 +2 +3 +4");
+  CHECK(count() == child_counts{4, 4, 0, 4});
 }
 
 TEST_CASE_FIXTURE(group, "of rest_for_one only those wait that come after the "

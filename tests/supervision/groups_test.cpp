@@ -304,3 +304,22 @@ TEST_CASE_FIXTURE(world, "the group of a child that dies while it is being "
     run();
   }
 }
+
+TEST_CASE_FIXTURE(world, "a significant child that has used up its own budget "
+                         "ends its supervisor as a failure") {
+  auto inner = significant(*this, auto_shutdown::any_significant);
+  inner.children[0].intensity = restart_intensity{.intensity = 0};
+  auto middle = supervisor_child("middle", inner);
+  middle.restart = restart_type::transient;
+  supervise({.name = "root",
+             .intensity = {.intensity = 9},
+             .children = {middle, worker("q")}});
+  crash("s1");
+  auto stopped = named(event_name::supervisor_stopped);
+  REQUIRE(stopped.size() == 1);
+  CHECK(stopped.front().level == severity::error);
+  CHECK(
+      is(stopped.front().reason, supervision_errc::restart_intensity_reached));
+  CHECK(starts["s1"] == 2);
+  CHECK(child("middle").state == child_state::running);
+}

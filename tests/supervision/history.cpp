@@ -124,6 +124,12 @@ void history::attempted(const event& e, line& x) {
         {}};
 }
 
+/// Who was restarted by hand may have a fresh budget when it starts.
+void history::see_by_hand(const event& e, line& x) const {
+  if (x.budget && e.restarts == 0 && by_hand_.count(e.child) > 0)
+    x.budget->all.clear();
+}
+
 string history::is_of(const event& e, actor who) const {
   // What a killed supervisor left behind is told of by the one above it, which
   // does not know what it was.
@@ -152,6 +158,8 @@ string history::became_ready(const event& e, line& x, const supervisor& above) {
   if (!replaced && x.current != 0 && !excused(x.current))
     return "another one is the child, and lives";
   attempted(e, x);
+  if (!replaced)
+    see_by_hand(e, x);
   x.current = e.actor_id;
   x.cause = line::none;
   auto born = births_.find(e.actor_id);
@@ -191,6 +199,7 @@ string history::not_started(const event& e, line& x, const supervisor& above) {
                           : "there is nothing to be replaced";
   if (x.current != 0 && !excused(x.current))
     return "it did not start, and runs";
+  see_by_hand(e, x);
   x.current = 0;
   x.cause = line::not_started;
   return counts(e, x, above);

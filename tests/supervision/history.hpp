@@ -42,6 +42,10 @@ public:
   /// A supervisor was killed: it says nothing of the end of these.
   void excuse(const std::set<std::uint64_t>& actors) { excused_ = actors; }
 
+  /// Somebody has restarted these by hand, which gives them a fresh budget if
+  /// they have one of their own. By their ids.
+  void restarted_by_hand(const std::set<string>& ids) { by_hand_ = ids; }
+
   /// The one that is below no other was killed: nobody tells of its end.
   void root_was_killed() { root_was_killed_ = true; }
 
@@ -75,10 +79,12 @@ private:
   string counts(const event& e, const line& x, const supervisor& above) const;
   string missing() const;
   void attempted(const event& e, line& x);
+  void see_by_hand(const event& e, line& x) const;
   bool excused(actor x) const { return excused_.count(x) > 0; }
 
   std::map<string, supervisor> supervisors_;
   std::set<actor> excused_;
+  std::set<string> by_hand_;
   bool root_was_killed_ = false;
   std::map<string, line> lines_;
   std::map<actor, birth> births_;

@@ -55,6 +55,9 @@ void model::restart_child(std::size_t request, const std::string& id) {
                              : supervision_errc::restarting);
   x->starting.push_back(request);
   x->by_hand = true;
+  x->attempt = 0;
+  if (x->budget)
+    x->budget->all.clear();
   start(id);
 }
 
@@ -354,10 +357,11 @@ void model::exhausted(const std::string& id) {
   x.budget->all.clear();
   x.attempt = 0;
   give_up_next(x, supervision_errc::restart_intensity_reached);
-  ended_for_good(id, !simple());
+  ended_for_good(id, !simple(), supervision_errc::restart_intensity_reached);
 }
 
-void model::ended_for_good(const std::string& id, bool keep) {
+void model::ended_for_good(const std::string& id, bool keep,
+                           supervision_errc code) {
   auto significant = find(id)->plan.significant;
   if (!keep)
     remove(id);
@@ -367,7 +371,7 @@ void model::ended_for_good(const std::string& id, bool keep) {
     return x.plan.significant && x.state != child_state::stopped;
   });
   if (when_ == auto_shutdown::any_significant || !others)
-    end(supervision_errc::none);
+    end(code);
 }
 
 void model::stopped(child& x, supervision_errc why) {

@@ -151,7 +151,8 @@ private:
   /// Groups of the model have no backoff and start at once.
   void restart_group(const std::string& culprit);
   void exhausted(const std::string& id);
-  void ended_for_good(const std::string& id, bool keep);
+  void ended_for_good(const std::string& id, bool keep,
+                      supervision_errc code = supervision_errc::none);
 
   /// It is down, because somebody wanted it so.
   void stopped(child& x, supervision_errc why);

@@ -181,6 +181,7 @@ private:
         break;
       case 8:
         say("restart " + id);
+        restarted_by_hand_.insert(id);
         model_->restart_child(request<caf::actor>(restart_child_atom_v, id),
                               id);
         break;
@@ -352,6 +353,7 @@ private:
     told.excuse(excused_);
     if (root_was_killed_)
       told.root_was_killed();
+    told.restarted_by_hand(restarted_by_hand_);
     auto mistake = told.mistake(events, births);
     REQUIRE_MESSAGE(mistake.empty(), mistake);
   }
@@ -369,7 +371,8 @@ private:
   std::map<string, int> model_refuses_;
   std::optional<model> model_;
   std::vector<std::function<std::pair<bool, caf::error>()>> requests_;
-  std::set<std::size_t> compared_;  ///< those that are answered
+  std::set<std::size_t> compared_; ///< those that are answered
+  std::set<string> restarted_by_hand_;
   std::set<std::uint64_t> excused_; ///< of these no end is told
   bool root_was_killed_ = false;
 };

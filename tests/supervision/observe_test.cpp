@@ -21,6 +21,14 @@ TEST_CASE_FIXTURE(world, "a function observes a system in one line") {
   CHECK(got.size() == 1);
 }
 
+TEST_CASE_FIXTURE(world, "a name that is made up is one that nobody has") {
+  auto next = "observer " + std::to_string(hub->which().size() + 1);
+  REQUIRE_FALSE(hub->add({.name = next, .on_event = [](const event&) {}}));
+  auto made_up = hub->observe([](const event&) {});
+  REQUIRE(made_up);
+  CHECK(*made_up != next);
+}
+
 TEST_CASE_FIXTURE(world, "an actor observes a system in one line") {
   supervise({.name = "root", .children = {worker("a")}});
   std::vector<string> got;

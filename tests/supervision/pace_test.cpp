@@ -67,12 +67,15 @@ TEST_CASE("a supervisor serves others between two attempts without a delay") {
     CHECK(w.starts["a"] > 1);
     CHECK(w.starts["a"] < 20);
     CHECK(asked.value() == child_counts{1, 0, 0, 1});
-    // Also what starts something.
+    // Also what starts something, unless that depends on the one that fails.
     auto added =
         w.ask_later<caf::actor>(w.root, start_child_atom_v, w.worker("b"));
     step_until(w, added);
     CHECK(added.ok());
-    CHECK(w.starts["a"] < 40);
+    if (how == strategy::one_for_one)
+      CHECK(w.starts["a"] < 40);
+    else
+      CHECK(w.starts["b"] == 1);
     w.run();
     CHECK(w.starts["a"] == 502);
     CHECK(w.alive("a"));

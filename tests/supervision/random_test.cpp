@@ -153,6 +153,7 @@ private:
         request<nothing>(terminate_child_atom_v, id);
         break;
       case 6:
+        restarted_by_hand_.insert(id);
         request<caf::actor>(restart_child_atom_v, id);
         break;
       case 7:
@@ -268,6 +269,7 @@ private:
       for (const auto& x : births)
         excused_.insert(x.actor_id);
     told.excuse(excused_);
+    told.restarted_by_hand(restarted_by_hand_);
     if (root_was_killed_)
       told.root_was_killed();
     auto mistake = told.mistake(events, births);
@@ -307,6 +309,7 @@ private:
   bool killed_in_play_ = false;
   bool root_was_killed_ = false;
   std::set<string> asked_to_stop_;
+  std::set<string> restarted_by_hand_;
   std::set<std::uint64_t> excused_; ///< of these no end is told
 };
 

@@ -272,3 +272,40 @@ TEST_CASE_FIXTURE(world, "the end of a helper that a start function has linked "
   CHECK_FALSE(ended);
   CHECK(alive("a"));
 }
+
+TEST_CASE_FIXTURE(world, "a helper that a start function has linked and that "
+                         "ends well is forgotten") {
+  caf::actor_addr helper;
+  auto x = worker("a");
+  x.start = [&, inner = x.start](const start_context& context) {
+    helper = context.self
+                 ->spawn<caf::linked>(
+                     [](caf::event_based_actor* self) { self->quit(); })
+                 .address();
+    return inner(context);
+  };
+  supervise({.name = "root", .children = {x}});
+  CHECK(alive("a"));
+  auto& supervisor = dynamic_cast<last_word_actor&>(
+      *caf::actor_cast<caf::abstract_actor*>(root));
+  CHECK_FALSE(supervisor.was_noted(helper));
+}
+
+TEST_CASE_FIXTURE(world, "nobody ends a supervisor with the message that it "
+                         "sends to itself when it ends") {
+  supervise({.name = "root", .children = {worker("a"), worker("b")}});
+  caf::anon_send(root, end_atom_v);
+  run();
+  CHECK_FALSE(ended);
+  CHECK(alive("a"));
+  auto lasting = worker("c", {.last_will = 1s});
+  REQUIRE(ask<caf::actor>(root, start_child_atom_v, lasting).ok());
+  caf::anon_send_exit(root, caf::exit_reason::user_shutdown);
+  run();
+  caf::anon_send(root, end_atom_v);
+  run();
+  CHECK_FALSE(ended);
+  CHECK(alive("c"));
+  advance(1s);
+  CHECK(ended);
+}

@@ -326,3 +326,16 @@ TEST_CASE_FIXTURE(with_tree,
   root = nullptr;
   CHECK_FALSE(tree().answers);
 }
+
+TEST_CASE_FIXTURE(world, "a tree tells of a child that was terminated that it "
+                         "was asked to stop, not of its crash before") {
+  supervise({.name = "root", .children = {worker("a")}});
+  crash("a");
+  auto reason = [&] {
+    return ask<supervision_tree>(root, tree_atom_v).value().children[0].reason;
+  };
+  CHECK(reason().find("runtime_error") != string::npos);
+  CHECK(ask<nothing>(root, terminate_child_atom_v, string{"a"}).ok());
+  CHECK(reason().find("runtime_error") == string::npos);
+  CHECK(reason().find("user_shutdown") != string::npos);
+}

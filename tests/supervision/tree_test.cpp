@@ -1,4 +1,6 @@
 // Supervisors below supervisors: escalation, orphans, paths.
+#include "charmer/supervision/roster.hpp"
+
 #include "world.hpp"
 
 using namespace test;
@@ -224,4 +226,31 @@ TEST_CASE_FIXTURE(tree, "a supervisor is replaced as any child") {
   CHECK(has_ended(a));
   CHECK(alive("a"));
   CHECK(take_log() == "+a +b -b -a");
+}
+
+TEST_CASE_FIXTURE(world, "what is below a supervisor that is abandoned is "
+                         "killed, and awaited") {
+  // Stands for a supervisor that does not return from a start function.
+  auto below = std::make_shared<roster>();
+  auto blocked = deaf_worker("blocked");
+  blocked.type = child_type::supervisor;
+  blocked.stop = shutdown::after(1s);
+  blocked.start = [&, inner = blocked.start](const start_context& context) {
+    auto made = inner(context);
+    auto child = *worker("g").start(context);
+    below->add(1, {.id = "g", .child = child.handle});
+    made->below = below;
+    return made;
+  };
+  supervise({.name = "root", .children = {blocked}, .kill_grace = 1s});
+  REQUIRE(alive("g"));
+  auto stopping = ask<nothing>(root, terminate_child_atom_v, string{"blocked"});
+  advance(3s);
+  CHECK(stopping.ok());
+  CHECK(alive("blocked"));
+  CHECK_FALSE(alive("g"));
+  auto told = named(event_name::child_terminated);
+  REQUIRE(told.size() == 1);
+  CHECK(told.front().child == "g");
+  let_go("blocked");
 }

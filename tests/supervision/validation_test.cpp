@@ -19,6 +19,7 @@ struct wrong_child {
 const wrong_child wrong_children[] = {
     {"the id is empty", [](auto& x) { x.id = ""; }},
     {"without \"/\"", [](auto& x) { x.id = "a/b"; }},
+    {"without control characters", [](auto& x) { x.id = "a\nb"; }},
     {"start function", [](auto& x) { x.start = nullptr; }},
     {"restart is 3", [](auto& x) { x.restart = restart_type(3); }},
     {"type is 2", [](auto& x) { x.type = child_type(2); }},
