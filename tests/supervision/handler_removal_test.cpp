@@ -43,8 +43,8 @@ struct owned : managed {
     auto x = recorder(std::move(name));
     x.filter.name = "x*";
     x.owner = owner;
-    x.on_remove = [this](const caf::error& why) {
-      last_words.push_back(describe_reason(why));
+    x.on_remove = [words = words](const caf::error& why) {
+      words->push_back(describe_reason(why));
       return caf::message{};
     };
     return x;
@@ -72,7 +72,9 @@ struct owned : managed {
   caf::actor owner;
   std::vector<caf::actor> actors;
   list told;
-  list last_words;
+  /// Handlers that are there at the end are removed after this was destroyed.
+  std::shared_ptr<list> words = std::make_shared<list>();
+  list& last_words = *words;
 };
 
 } // namespace
