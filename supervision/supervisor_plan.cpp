@@ -108,16 +108,21 @@ void supervisor_state::start_by_hand(child& x, occasion why) {
 /// served between two attempts. Of one_for_all all depend on each other, so
 /// none starts before all may; of rest_for_one only those that come after it.
 bool supervisor_state::wait_before_start() {
+  if (plan_->may_start)
+    return false;
   time_point at;
+  auto depend_on_all = spec_.strategy == strategy::one_for_all;
   for (auto number : plan_->starts) {
     if (auto x = find(number))
       at = std::max(at, x->retry_at);
-    if (spec_.strategy != strategy::one_for_all)
+    if (!depend_on_all)
       break;
   }
   auto wait = std::max(timespan{0}, timespan{at - now()});
-  if (!std::exchange(plan_->pause, false) && wait == timespan{0})
+  if (!std::exchange(plan_->pause, false) && wait == timespan{0}) {
+    plan_->may_start = depend_on_all;
     return false;
+  }
   plan_->waiting = true;
   plan_->until = later(now(), wait);
   send_later(self_, wait, retry_atom_v, std::uint64_t{0}, plan_generation_);

@@ -160,6 +160,7 @@ private:
     std::unordered_set<std::uint64_t> stopping; ///< of the current batch
     bool pause = false;      ///< serve others before the next start
     bool waiting = false;    ///< for the time of the next start
+    bool may_start = false;  ///< one_for_all: all may, none is looked at again
     time_point until;        ///< that is when
     std::uint64_t first = 0; ///< a group: this child and those after it
     std::deque<std::uint64_t> starts;

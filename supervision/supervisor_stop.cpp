@@ -70,7 +70,7 @@ void supervisor_state::whole_stop_time_up() {
 
 void supervisor_state::child_down(const caf::actor_addr& source,
                                   const caf::error& reason) {
-  auto i = tokens_.find(source);
+  auto i = source ? tokens_.find(source) : tokens_.end();
   if (i == tokens_.end())
     return;
   auto token = i->second;
@@ -122,6 +122,9 @@ void supervisor_state::gone(std::uint64_t token, const caf::error& reason) {
 void supervisor_state::await_orphans(
     const std::vector<roster::entry>& orphans) {
   for (const auto& x : orphans) {
+    // A successor that was killed, too, leaves those of its predecessor again.
+    if (tokens_.count(x.child.address()) > 0)
+      continue;
     auto token = ++last_token_;
     enlist(token,
            {.id = x.id, .handle = x.child, .below = x.below, .since = now()});
@@ -186,6 +189,11 @@ void supervisor_state::stopped(child& x) {
 
 void supervisor_state::stop_requested(const caf::actor_addr& source,
                                       const caf::error& reason) {
+  if (!source) { // somebody who is no actor
+    if (reason)
+      stop_all(reason);
+    return;
+  }
   // A child that is linked says twice that it died, as down and as exit.
   auto is_child =
       tokens_.count(source) > 0

@@ -171,6 +171,33 @@ TEST_CASE_FIXTURE(world, "the events of a supervisor go where those of the one "
   CHECK(*heard == std::vector<string>{"b"});
 }
 
+TEST_CASE_FIXTURE(tree, "who is left by a supervisor and then by its successor "
+                        "has one end") {
+  auto below = supervisor_child("1", {.children = {deaf_worker("g")}});
+  REQUIRE(ask<caf::actor>(middle(), start_child_atom_v, below).ok());
+  for (int i = 0; i < 2; ++i) {
+    auto killed = middle();
+    REQUIRE(killed);
+    caf::anon_send_exit(killed, caf::exit_reason::kill);
+    run();
+  }
+  let_go("g");
+  advance(1min);
+  auto ends = named(event_name::child_terminated);
+  CHECK(std::count_if(ends.begin(), ends.end(),
+                      [](auto& x) { return x.child == "g"; })
+        == 1);
+  CHECK(named(event_name::child_abandoned).empty());
+  CHECK(child("middle").state == child_state::running);
+}
+
+TEST_CASE_FIXTURE(tree, "who is no actor can ask a supervisor to stop") {
+  ask_to_stop(caf::actor_addr{}, root);
+  caf::anon_send(root, caf::down_msg{caf::actor_addr{}, caf::error{}});
+  run();
+  CHECK(ended);
+}
+
 TEST_CASE("a whole tree falls when its root is killed") {
   world w;
   supervisor_spec low{.children = {w.worker("a")}};
