@@ -130,8 +130,10 @@ struct settlement {
   pool_errc code = pool_errc::none;
   std::uint64_t serial = 0;
   bool begun = false;
-  bool errand = false;  ///< it was for the holder of a lease
-  bool session = false; ///< refused because of its session
+  bool errand = false;       ///< it was for the holder of a lease
+  bool session = false;      ///< refused because of its session
+  bool overrun = false;      ///< it ran for max_overrun_warnings, not too late
+  std::uint32_t bounces = 0; ///< workers that were gone when it reached them
   std::uint32_t deaths = 0;
   std::string worker;
   std::uint64_t incarnation = 0;

@@ -87,10 +87,15 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
       f.text = "no worker was free in time; the request never ran";
       break;
     case pool_errc::exec_timeout:
-      f.text = "the deadline passed before the worker answered";
+      f.text = x.overrun
+                   ? "it ran for too long (max_overrun_warnings), and its "
+                     "worker is replaced"
+                   : "the deadline passed before the worker answered";
       break;
     case pool_errc::cancelled:
-      f.text = x.begun ? "cancelled while it ran" : "cancelled before it ran";
+      f.text = x.begun    ? "cancelled while it ran"
+               : x.errand ? "cancelled before it ran, or its lease has ended"
+                          : "cancelled before it ran";
       break;
     case pool_errc::circuit_open:
       f.text = "the breaker is open because too many requests failed; it tries "
@@ -115,8 +120,9 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
                "function of the application, and these wait for the pool";
       break;
     case pool_errc::poisoned:
-      f.text = std::to_string(x.deaths)
-               + " workers died of this request, the last one" + why;
+      f.text = std::to_string(x.deaths + x.bounces)
+               + " workers died of this request"
+               + (why.empty() ? why : ", the last one" + why);
       break;
     case pool_errc::shutting_down:
       f.text = "the pool is being stopped";
@@ -131,6 +137,12 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
       if (x.ending == worker_ending::stop) {
         f.text = "the worker was stopped, and this request was not done in "
                  "time (worker_shutdown)";
+        break;
+      }
+      if (!x.why && x.bounces != 0) {
+        f.text = std::to_string(x.bounces)
+                 + " workers in a row ended when they had got this request; it "
+                   "may have begun";
         break;
       }
       [[fallthrough]];

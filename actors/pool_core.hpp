@@ -99,7 +99,9 @@ public:
   /// `finish`; from now on the request is not tried again.
   std::optional<request> part(std::uint64_t lease_id);
 
-  /// A message with this lease reached a worker that is gone: it never began.
+  /// A message with this lease reached a worker that is gone: it never began,
+  /// as far as one can tell. A behaviour that sent it to itself and ended looks
+  /// the same: after poison_after of them (at least 3) it is given up.
   /// REQUIRES: the worker is gone, and not one to which it delegated this.
   void bounced(std::uint64_t lease_id, time_point now, effects& out);
 
@@ -360,6 +362,7 @@ private:
               effects& out);
   void bury(std::uint32_t id, time_point now, effects& out);
   bool may_have_begun(std::uint32_t id) const;
+  bool may_run_again(const record& r) const;
   void judge(std::uint32_t id, verdict how, time_point now, effects& out);
 
   // -- workers
@@ -394,6 +397,9 @@ private:
   // A command of which nothing is known is taken to be long: nothing is sent
   // behind it.
   static constexpr nanoseconds unknown_cost = std::chrono::hours(1);
+
+  // A worker may die of itself just when a request reaches it, once or twice.
+  static constexpr std::uint32_t least_bounces = 3;
 
   // So many changes are remembered for a queue manager that does not look.
   static constexpr std::size_t max_movements = 1 << 16;

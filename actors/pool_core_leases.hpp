@@ -46,6 +46,8 @@ void pool_core<T>::lease(std::uint32_t id, std::uint32_t at, time_point now,
   r.worker = at;
   r.running_since = now;
   r.warnings = 0;
+  if (r.role == purpose::errand) // its time is that of its lease
+    r.deadline = std::min(r.deadline, requests_[r.line].deadline);
   waited_.add(now - r.since);
   if (r.role != purpose::errand)
     ++w.occupied;

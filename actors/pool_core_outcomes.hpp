@@ -63,7 +63,17 @@ void pool_core<T>::bounced(std::uint64_t lease_id, time_point now,
   if (id == no_index)
     return;
   vacate(requests_[id].worker, now, out);
-  let_go(id, &books::requeued, now, out);
+  auto& r = requests_[id];
+  auto limit = std::max(limits_.poison_after, least_bounces);
+  if (r.state == stage::leased && ++r.bounces >= limit) {
+    settle(id, may_run_again(r) ? pool_errc::poisoned : pool_errc::worker_died,
+           true, std::nullopt, now, out);
+    release(id, now, out);
+    forget(id, now, out);
+    tell_if_empty();
+  } else {
+    let_go(id, &books::requeued, now, out);
+  }
   serve(now, out);
 }
 
@@ -124,6 +134,7 @@ void pool_core<T>::settle(std::uint32_t id, pool_errc code, bool begun,
   s.begun = begun;
   s.errand = r.role == purpose::errand;
   s.deaths = r.deaths;
+  s.bounces = r.bounces;
   s.ending = ending;
   s.why = why;
   if (r.worker != no_index) {
@@ -237,6 +248,13 @@ void pool_core<T>::let_go(std::uint32_t id, std::uint64_t books::*counter,
   out.wake = true;
 }
 
+// Whether it can be begun twice.
+template <class T>
+bool pool_core<T>::may_run_again(const record& r) const {
+  return r.idempotent.value_or(commands_[r.kind].idempotent)
+         && r.role == purpose::task && !r.streamed;
+}
+
 // What a dead worker leaves of one lease.
 template <class T>
 void pool_core<T>::bury(std::uint32_t id, time_point now, effects& out) {
@@ -248,8 +266,10 @@ void pool_core<T>::bury(std::uint32_t id, time_point now, effects& out) {
   auto begun = may_have_begun(id);
   if (begun && ending_of(workers_[r.worker]) == worker_ending::death)
     ++r.deaths;
-  auto again = r.idempotent.value_or(commands_[r.kind].idempotent)
-               && r.role == purpose::task && !r.streamed;
+  // One that goes on where it is must not run beside itself.
+  auto goes_on =
+      workers_[r.worker].abandoned && r.how.kind == choice::hash_worker;
+  auto again = may_run_again(r) && !goes_on;
   if (r.state == stage::cancelling || !begun
       || (again && r.deaths < limits_.poison_after)) {
     let_go(id, begun ? &books::retried : &books::requeued, now, out);

@@ -169,6 +169,7 @@ void pool_core<T>::overran(std::uint32_t id, time_point now, effects& out) {
   }
   auto at = r.worker;
   withdraw(id, pool_errc::exec_timeout, true, now, out);
+  out.settlements.back().overrun = true;
   give_up(at, now, out);
 }
 

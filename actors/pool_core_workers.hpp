@@ -129,7 +129,9 @@ void pool_core<T>::worker_died(std::uint64_t incarnation, const cause& why,
   auto at = workers_.find(incarnation);
   if (at == no_index)
     return;
-  last_error_ = why;
+  // How one ends that was told to is not why there are none.
+  if (workers_[at].state != worker_state::retiring)
+    last_error_ = why;
   auto was_ready = workers_[at].state != worker_state::starting;
   vacate(at, now, out);
   overflow_wheel_.disarm(at);
@@ -212,16 +214,20 @@ void pool_core<T>::bury_all(std::uint32_t at, time_point now, effects& out) {
   }
 }
 
-// Its caller has its outcome, and the worker runs it all the same: the next one
-// of its key must not run beside it.
+// Its caller has its outcome, or is about to, and the worker runs it all the
+// same: the next one of its key must not run beside it. Of an errand that is
+// the key of its lease.
 template <class T>
 void pool_core<T>::keep_keys_of(std::uint32_t at) {
   auto& w = workers_[at];
-  for (auto id = w.leases.head; id != no_index; id = requests_[id].next)
-    if (auto& r = requests_[id]; r.keyed && r.state == stage::cancelling) {
-      r.keyed = false;
-      keys_.keep(w.incarnation, r.hash);
-    }
+  for (auto id = w.leases.head; id != no_index; id = requests_[id].next) {
+    auto& r = requests_[id];
+    if (r.role == purpose::lease || !may_have_begun(id))
+      continue;
+    auto& owner = r.role == purpose::errand ? requests_[r.line] : r;
+    if (std::exchange(owner.keyed, false))
+      keys_.keep(w.incarnation, owner.hash);
+  }
 }
 
 // Nobody sits there now. Equal keys, and those that only their session's home

@@ -74,7 +74,8 @@ struct request_record {
   std::chrono::nanoseconds cost{0}; ///< its share of the work in the pipe
   std::uint32_t kind = 0;           ///< which command
   std::uint32_t worker = no_index;
-  std::uint32_t deaths = 0; ///< workers that died of it
+  std::uint32_t deaths = 0;  ///< workers that died of it
+  std::uint32_t bounces = 0; ///< workers that were gone when it reached them
   stage state = stage::free;
   place where = place::nowhere;
   purpose role = purpose::task;

@@ -34,6 +34,16 @@ native_spawner find_native(const std::string& name) {
   return i != known.behaviors.end() ? i->second.spawn : nullptr;
 }
 
+// Whether it waits for a message, so that nothing can keep it from taking one.
+bool is_idle(const caf::actor& x) {
+  auto* who = caf::actor_cast<caf::abstract_actor*>(x);
+  if (auto* scheduled = dynamic_cast<caf::scheduled_actor*>(who))
+    return scheduled->mailbox().blocked();
+  if (auto* blocking = dynamic_cast<caf::blocking_actor*>(who))
+    return blocking->mailbox().blocked();
+  return true; // it has no mailbox in this process, and nobody can say more
+}
+
 // What the pool and the supervisor know as the worker. Runs in the context of
 // whoever sends; ends with the actor behind it, for the same reason, or before
 // it if that cannot be ended.
@@ -75,7 +85,7 @@ private:
     if (content.match_elements<cancel_atom, std::uint64_t>())
       return true; // a behaviour cannot be told
     if (content.match_elements<expel_atom>()) {
-      leave_behind();
+      leave_behind(make_error(supervision_errc::planned_stop));
       return true;
     }
     if (content.match_elements<dismiss_atom>()) {
@@ -86,8 +96,12 @@ private:
       return false;
     auto& reason = content.get_as<caf::exit_msg>(0).reason;
     planned_ = true;
-    if (reason == caf::exit_reason::kill)
-      return false;
+    if (reason == caf::exit_reason::kill) {
+      if (is_idle(behind_)) // it will hear of it
+        return false;
+      leave_behind(reason);
+      return true;
+    }
     // An actor that ends forgets what it has promised to answer; so it ends
     // when nothing is left, which the pool says by dismiss_atom.
     if (auto host = host_.lock())
@@ -98,7 +112,7 @@ private:
   // A handler that runs cannot be interrupted. Whoever waits for the worker is
   // told now, and a successor starts; if the behaviour gets as far as its
   // mailbox again, it ends.
-  void leave_behind() {
+  void leave_behind(const caf::error& why) {
     planned_ = true;
     auto host = host_.lock();
     // Before the behaviour hears of it: it may be idle, and end at once.
@@ -107,7 +121,7 @@ private:
     if (!host || !is_first)
       return;
     host->left_behind();
-    conclude(*host, make_error(supervision_errc::planned_stop), true);
+    conclude(*host, why, true);
     is_over(*host);
   }
 

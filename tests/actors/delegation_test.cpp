@@ -46,6 +46,14 @@ pool_settings forwarders(std::uint32_t size = 3) {
   return x;
 }
 
+// A job after which the worker is gone; until then it waits at the gate.
+caf::message last_job(gate& where) {
+  return caf::make_message(job{[&](caf::event_based_actor* self) {
+    caf::anon_send_exit(self, caf::exit_reason::kill);
+    where.pass();
+  }});
+}
+
 struct forwarding_pool : native_fixture {
   forwarding_pool() : native_fixture(forwarders()) {}
 
@@ -116,12 +124,11 @@ TEST_CASE("a cast that is handed on to a dead actor is told as an event") {
 
 TEST_CASE("what was in the mailbox of a worker that dies goes to another one") {
   native_fixture f{lab(1)};
-  auto running = f.ask(wait_at(f.door));
+  auto running = f.ask(last_job(f.door));
   REQUIRE(f.door.wait_for(1));
   auto waiting = f.ask(work());
   CHECK(f.comes_to(0, 1, 1));
   // It dies as soon as it has answered, and by then it has been given the next.
-  kill(f.self->address(), f.app->workers()->at(0).handle);
   f.door.open();
   auto first = f.answer(running);
   CHECK_MESSAGE(first, describe(first.why));
@@ -138,15 +145,47 @@ TEST_CASE("many corpses in a row retire no request") {
   native_fixture f{x};
   for (int i = 0; i < 6; ++i) {
     gate here;
-    auto running = f.ask(wait_at(here));
+    auto running = f.ask(last_job(here));
     REQUIRE(here.wait_for(1));
+    auto stats = f.stats();
     auto workers = *f.app->workers();
-    for (auto& worker : workers)
-      kill(f.self->address(), worker.handle);
+    for (auto& x : stats.workers)
+      for (auto& worker : workers)
+        if (x.incarnation == worker.incarnation && x.running == 0)
+          kill(f.self->address(), worker.handle);
     auto next = f.ask(work());
     here.open();
     CHECK(f.answer(running));
     auto got = f.answer(next);
     CHECK_MESSAGE(got, describe(got.why));
   }
+}
+
+TEST_CASE("a request that each worker sends to itself and ends is given up") {
+  static std::atomic<int> runs;
+  runs = 0;
+  register_native("boomerang", [](caf::actor_system& sys) {
+    return sys.spawn([](caf::event_based_actor* self) -> caf::behavior {
+      replace_default_handlers(self);
+      return {[=](int x) {
+        ++runs;
+        self->quit(caf::sec::runtime_error);
+        return self->delegate(caf::actor{self}, x);
+      }};
+    });
+  });
+  auto x = lab(3);
+  x.adapter = "boomerang";
+  x.intensity = 1000;
+  x.restart_backoff = {.minimum = std::chrono::milliseconds(1)};
+  native_fixture f{x};
+  caf::error why;
+  f.self->request(f.pool.actor(), caf::infinite, 7)
+      .receive([](int) { FAIL("nobody can have answered"); },
+               [&](caf::error& e) { why = std::move(e); });
+  CHECK(why == pool_errc::worker_died);
+  CHECK(failure_of(why).begun);
+  CHECK(failure_of(why).text.find("in a row") != std::string::npos);
+  CHECK(runs == 3);
+  CHECK(f.comes_to(3, 0, 0));
 }

@@ -154,6 +154,14 @@ TEST_CASE("a lease whose time is over has no worker any more") {
   CHECK(f.call());
 }
 
+TEST_CASE("an errand has no more time than its lease") {
+  native_fixture f{lab(1)};
+  auto mine = take(f, {.timeout = 100ms});
+  CHECK(errand(f, mine, wait_at(f.door)).why == pool_errc::exec_timeout);
+  f.door.open();
+  CHECK(f.comes_to(1, 0, 0));
+}
+
 TEST_CASE("two waiters and a held worker that dies: both get living workers") {
   native_fixture f{lab(1)};
   auto mine = take(f);

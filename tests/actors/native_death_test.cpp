@@ -128,3 +128,39 @@ TEST_CASE("a start that throws anything, or makes no actor, is tried again") {
   }));
   CHECK(tries == 3);
 }
+
+TEST_CASE("one that hangs and is killed is left behind at once, and counted") {
+  native_fixture f{lab(1)};
+  auto hung = f.ask(wait_at(f.door));
+  REQUIRE(f.door.wait_for(1));
+  kill(f.self->address(), f.app->workers()->at(0).handle);
+  CHECK(f.answer(hung).why == pool_errc::worker_died);
+  CHECK(f.events.wait_for("charmer.worker.abandoned"));
+  CHECK(f.stats().abandoned == 1);
+  CHECK(f.call());
+  f.door.open();
+  CHECK(f.eventually([](auto& s) { return s.abandoned == 0; }));
+}
+
+TEST_CASE("workers that used up their intensity while one hangs: it is left "
+          "behind, and the others come back") {
+  auto x = lab(3);
+  x.intensity = 1;
+  x.worker_shutdown = 50ms;
+  native_fixture f{x};
+  auto hung = f.ask(wait_at(f.door));
+  REQUIRE(f.door.wait_for(1));
+  f.call(suicide());
+  f.call(suicide());
+  CHECK(f.events.wait_for("charmer.worker.abandoned"));
+  CHECK(f.answer(hung).why == pool_errc::worker_died);
+  CHECK(f.comes_to(3, 0, 0));
+  CHECK(f.call());
+  CHECK(f.stats().abandoned == 1);
+  for (auto& x : f.events.all()) {
+    CHECK(x.name != event_name::child_abandoned);
+    if (x.name == "charmer.pool.degraded")
+      CHECK(x.text.find("user_shutdown") == std::string::npos);
+  }
+  f.door.open();
+}

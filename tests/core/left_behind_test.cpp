@@ -92,3 +92,52 @@ TEST_CASE("an errand that outlives its lease keeps the key of the lease") {
   CHECK(b.submit(std::move(z)).assignments.empty());
   CHECK(b.done(runs).assignments.at(0).what == "next");
 }
+
+TEST_CASE("an errand that is left behind keeps the key of the lease within "
+          "which it ran") {
+  bench b{hung::limits()};
+  auto worker = b.hire("w");
+  auto x = b.request("lease");
+  x.key = {1, 1};
+  x.lease = true;
+  x.how = hash_worker("k");
+  x.deadline = core_type::time_point::max();
+  REQUIRE(b.submit(std::move(x)).grants.size() == 1);
+  auto y = b.request("errand");
+  y.within = {1, 1};
+  y.deadline = b.now + 1s;
+  b.arrived(b.submit(std::move(y)).assignments.at(0));
+  CHECK(b.pass(1'001ms).settlements.size() == 1);
+  CHECK(b.pass(501ms).expulsions.size() == 1);
+  effects out;
+  b.core.left_behind(worker, "too many", b.now, out);
+  b.kill(worker);
+  b.hire("w");
+  auto z = b.request("next");
+  z.how = hash_worker("k");
+  CHECK(b.submit(std::move(z)).assignments.empty());
+  b.core.returned(worker, b.now, out);
+  REQUIRE(out.assignments.size() == 1);
+  CHECK(out.assignments[0].what == "next");
+}
+
+TEST_CASE("one that was killed while it ran does not run beside itself") {
+  bench b{hung::limits()};
+  auto worker = b.hire("w");
+  auto x = b.request("first");
+  x.how = hash_worker("k");
+  x.idempotent = true;
+  b.arrived(b.submit(std::move(x)).assignments.at(0));
+  effects out;
+  b.core.left_behind(worker, "too many", b.now, out);
+  out = b.kill(worker);
+  REQUIRE(out.settlements.size() == 1);
+  CHECK(out.settlements[0].code == pool_errc::worker_died);
+  b.hire("w");
+  auto y = b.request("next");
+  y.how = hash_worker("k");
+  CHECK(b.submit(std::move(y)).assignments.empty());
+  effects later;
+  b.core.returned(worker, b.now, later);
+  CHECK(later.assignments.size() == 1);
+}

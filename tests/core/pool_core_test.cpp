@@ -251,6 +251,34 @@ TEST_CASE("a message that bounced off a corpse never began") {
   CHECK(b.met.assignments.at(0).what == "a");
 }
 
+TEST_CASE("a request that bounces off one worker after another is given up") {
+  for (auto idempotent : {false, true}) {
+    CAPTURE(idempotent);
+    bench b;
+    auto w = b.hire("w");
+    auto x = b.request("a");
+    x.idempotent = idempotent;
+    auto given = b.submit(std::move(x));
+    effects last;
+    for (int i = 0; i < 3; ++i) {
+      REQUIRE(given.assignments.size() == 1);
+      CHECK(last.settlements.empty());
+      last = {};
+      b.core.bounced(given.assignments[0].lease, b.now, last);
+      CHECK(b.kill(w).settlements.empty());
+      w = b.hire("w");
+      given = std::move(b.met);
+    }
+    CHECK(given.assignments.empty());
+    REQUIRE(last.settlements.size() == 1);
+    CHECK(last.settlements[0].bounces == 3);
+    CHECK(last.settlements[0].begun);
+    CHECK(last.settlements[0].code
+          == (idempotent ? pool_errc::poisoned : pool_errc::worker_died));
+    CHECK(b.submit("another").assignments.size() == 1);
+  }
+}
+
 TEST_CASE("a death that overtakes the delivery waits for the bounce") {
   bench b;
   auto w = b.hire("w");

@@ -386,3 +386,38 @@ TEST_CASE("what waits is no overrun, it counts from its own start") {
   CHECK(b.pass(900ms).overruns.empty());
   CHECK(b.pass(101ms).overruns.size() == 1);
 }
+
+TEST_CASE("an errand has no more time than its lease") {
+  bench b{of_size(1)};
+  b.hire("worker-1");
+  auto x = lease_request(b, 1);
+  x.deadline = b.now + 1s;
+  REQUIRE(b.submit(std::move(x)).grants.size() == 1);
+  CHECK(b.submit(errand(b, 1, "runs")).assignments.size() == 1);
+  CHECK(b.pass(999ms).settlements.empty());
+  auto out = b.pass(2ms);
+  REQUIRE(out.settlements.size() == 1);
+  CHECK(out.settlements[0].who == "runs");
+  CHECK(out.settlements[0].code == pool_errc::exec_timeout);
+}
+
+TEST_CASE("how a worker ends that was told to is not why a pool is degraded") {
+  bench b{of_size(1)};
+  auto w = b.hire("worker-1");
+  effects out;
+  b.core.worker_retiring(w, b.now, out);
+  b.kill(w);
+  CHECK(b.core.degrade("too many died", b.now, out));
+  CHECK(b.core.last_error() == "too many died");
+}
+
+TEST_CASE("who overruns is told that, and not that a deadline passed") {
+  auto limits = of_size(1);
+  limits.overruns = {1s, 1};
+  bench b{limits};
+  b.hire("worker-1");
+  b.submit("slow");
+  auto out = b.pass(1'001ms);
+  REQUIRE(out.settlements.size() == 1);
+  CHECK(out.settlements[0].overrun);
+}
