@@ -2,7 +2,9 @@
 //
 // A cast is fire and forget: if it fails, that is counted and told as an event
 // (charmer.request.failed). Sent as a request it is answered as soon as the
-// pool has accepted it, with nothing, or with the reason why not.
+// pool has accepted it, with nothing, or with the reason why not. (Where a
+// function of the application's chooses the worker, it is accepted before that
+// has chosen, and may fail with queue_full all the same: strategies.hpp.)
 //
 // A broadcast goes to every ready worker but those of the overflow, before
 // whatever waits for it. A broadcall collects what they answer: replies and

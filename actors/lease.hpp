@@ -8,6 +8,10 @@
 // when the worker dies, or after options.timeout, if one was given. After that
 // requests to it are answered no_available_worker.
 //
+// No request to a lease has more time than the lease has left. When it ends,
+// the one that runs goes on until it is done, or its time is over; those that
+// wait behind it are answered `cancelled`, or worker_died.
+//
 // To a lease a cast, a broadcast and a broadcall are requests to that worker,
 // too, and options that choose a worker mean nothing. A checkout is answered
 // `unsupported`: the worker is held already. Statistics and resize are those of

@@ -4,10 +4,12 @@
 // pool was stopped every request gets `shutting_down`.
 //
 // Messages: the workers of a native pool get whatever is sent to `actor()`, and
-// answer it as if they had been asked themselves; but for what pools understand
-// (messages.hpp), exit and down messages. The sender that a worker sees is the
-// pool, which takes answers and nothing else: to talk to a caller, have it send
-// its own handle. A pool's address never ends, and a monitor on it never fires.
+// answer requests as if they had been asked themselves; but for what pools
+// understand (messages.hpp), exit and down messages. What was sent and not
+// requested is not answered. The sender that a worker sees is the pool: what it
+// sends there is an answer if it answers its request, and else a new request to
+// the pool, as from anybody. To talk to a caller, have it send its own handle.
+// A pool's address never ends, and a monitor on it never fires.
 //
 // Messages carry no key, deadline or strategy: the pool's defaults hold for
 // them, and `with` gives a handle with others. `pool_of` is a handle that is

@@ -7,6 +7,10 @@
 // end with no_available_worker; if it throws, that is told as an event
 // (charmer.strategy.failed) and the request is treated as available_worker's.
 //
+// A cast is answered before its function has chosen. If the line of the worker
+// that is chosen is full then, or none is, the cast fails as one that was
+// accepted does: it is counted, and told as charmer.request.failed.
+//
 // Threading: register_strategy from any thread. The functions run in the
 // pool's queue manager: what they hold is used by that actor alone for each
 // pool, but a function of several pools runs in several threads. Named as

@@ -68,7 +68,8 @@ inline auto execute(caf::scoped_actor& self, const pool_handle& pool,
 
 /// Answered once the task is accepted, or with the reason why not: queue_full,
 /// circuit_open, pool_degraded, shutting_down. That it fails later is told as
-/// an event (charmer.request.failed).
+/// an event (charmer.request.failed); so is queue_full where a function of the
+/// application's chooses the worker (strategies.hpp).
 template <class Self>
 auto execute_async(Self* self, const pool_handle& pool, std::function<void()> f,
                    call_options options = {}) {

@@ -6,7 +6,16 @@
 // it keeps what only pools say (cancel, expel) away from the behaviour.
 //
 // A native worker cannot be interrupted: what blocks should be spawned
-// detached, and one that hangs is left behind by its supervisor, not killed.
+// detached, and one that hangs is left behind: also by exit_reason::kill, which
+// it will hear of when it takes messages again.
+//
+// A worker that delegates a request is done with it as far as anybody can see,
+// while its pool waits for the answer. If that does not come in time, the
+// worker is replaced and its key (hash_worker) is free, though the one to which
+// it delegated may still be working. A request that a worker delegates to
+// itself and then ends looks as if it had not begun: other workers get it, and
+// after poison_after of them (at least 3) it is answered worker_died or
+// poisoned.
 //
 // Threading: as worker_profile; the functions here are thread-safe.
 // Errors: start_failed if nothing is registered under that name, or if the
