@@ -123,7 +123,7 @@ TEST_CASE("all workers killed at once: each caller is told, and all are back") {
     if (x.name == "charmer.worker.ready")
       kill(std::stoi(x.details.at("pid")), SIGKILL);
   for (auto& x : open.all())
-    CHECK(x.why == pool_errc::worker_died);
+    CHECK_MESSAGE(x.why == pool_errc::worker_died, describe(x.why));
   CHECK(f.eventually(whole));
   CHECK_FALSE(f.call("pid").why);
 }
