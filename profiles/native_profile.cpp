@@ -34,16 +34,6 @@ native_spawner find_native(const std::string& name) {
   return i != known.behaviors.end() ? i->second.spawn : nullptr;
 }
 
-// Whether it waits for a message, so that nothing can keep it from taking one.
-bool is_idle(const caf::actor& x) {
-  auto* who = caf::actor_cast<caf::abstract_actor*>(x);
-  if (auto* scheduled = dynamic_cast<caf::scheduled_actor*>(who))
-    return scheduled->mailbox().blocked();
-  if (auto* blocking = dynamic_cast<caf::blocking_actor*>(who))
-    return blocking->mailbox().blocked();
-  return true; // it has no mailbox in this process, and nobody can say more
-}
-
 // What the pool and the supervisor know as the worker. Runs in the context of
 // whoever sends; ends with the actor behind it, for the same reason, or before
 // it if that cannot be ended.
@@ -97,7 +87,7 @@ private:
     auto& reason = content.get_as<caf::exit_msg>(0).reason;
     planned_ = true;
     if (reason == caf::exit_reason::kill) {
-      if (is_idle(behind_)) // it will hear of it
+      if (is_waiting(behind_).value_or(true)) // it will hear of it
         return false;
       leave_behind(reason);
       return true;

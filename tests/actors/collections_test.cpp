@@ -1,8 +1,8 @@
 // Collections and strategies of the application's, through the whole stack.
 #include "pool_fixture.hpp"
+#include "pool_parts.hpp"
 
 #include "charmer/actors/collections.hpp"
-#include "charmer/supervision/messages.hpp"
 
 #include <latch>
 #include <set>
@@ -103,22 +103,6 @@ std::vector<int> served_in_turn(pool_fixture& f, int count) {
   return order;
 }
 
-std::vector<child_info> children(pool_fixture& f, const caf::actor& of) {
-  std::vector<child_info> result;
-  f.self->request(of, 10s, which_children_atom_v)
-      .receive([&](std::vector<child_info>& xs) { result = std::move(xs); },
-               [](caf::error&) {});
-  return result;
-}
-
-void kill_queue_manager(pool_fixture& f) {
-  for (auto& pool : children(f, f.app->supervisor()))
-    if (pool.id == "pool default")
-      for (auto& part : children(f, pool.handle))
-        if (part.id == "queue_manager" && part.handle)
-          caf::anon_send_exit(part.handle, caf::exit_reason::kill);
-}
-
 } // namespace
 
 TEST_CASE("callers of the application's say who is served next") {
@@ -175,7 +159,7 @@ TEST_CASE("a managed pool survives the death of its queue manager") {
     gate = std::make_shared<std::latch>(1);
     for (int i = 0; i < 10; ++i)
       cast(f.pool, caf::make_message(0));
-    kill_queue_manager(f);
+    pool_parts{f}.kill_part("queue_manager");
     gate->count_down();
     auto done = static_cast<std::uint64_t>(10 * (round + 1));
     CHECK(f.eventually(

@@ -5,18 +5,13 @@
 #include "native_fixture.hpp"
 #include "pool_parts.hpp"
 
-#include <cstdlib>
+#include "../seed_of_run.hpp"
+
 #include <random>
 
 using namespace charmer_tests;
 
 namespace {
-
-std::uint64_t seed_of_run() {
-  if (auto* text = std::getenv("CHARMER_SEED"))
-    return std::strtoull(text, nullptr, 10);
-  return std::random_device{}();
-}
 
 struct tally {
   pool_handle pool;

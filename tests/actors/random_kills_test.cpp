@@ -4,10 +4,11 @@
 // Repeat a run with CHARMER_SEED=n.
 #include "pool_fixture.hpp"
 
+#include "../seed_of_run.hpp"
+
 #include "charmer/profiles/native_profile.hpp"
 #include "charmer/supervision/messages.hpp"
 
-#include <cstdlib>
 #include <map>
 #include <random>
 #include <thread>
@@ -15,12 +16,6 @@
 using namespace charmer_tests;
 
 namespace {
-
-std::uint64_t seed_of_run() {
-  if (auto* text = std::getenv("CHARMER_SEED"))
-    return std::strtoull(text, nullptr, 10);
-  return std::random_device{}();
-}
 
 struct tally {
   pool_handle pool;

@@ -74,6 +74,27 @@ bool ends(caf::scoped_actor& self, const caf::actor& who) {
   return result;
 }
 
+// A pool below a supervisor of the user's that bears no restart.
+struct below_a_strict_one {
+  explicit below_a_strict_one(on_exhausted what) {
+    auto pool = make_pool_child(sys, brittle(what));
+    REQUIRE(pool);
+    handle = pool->handle;
+    supervisor_spec spec;
+    spec.intensity = {0, 60s};
+    spec.children = {pool->spec};
+    auto started = start_supervisor(sys, std::move(spec));
+    REQUIRE(started);
+    top = *started;
+  }
+
+  config cfg;
+  caf::actor_system sys{cfg};
+  caf::scoped_actor self{sys};
+  pool_handle handle;
+  caf::actor top;
+};
+
 } // namespace
 
 TEST_CASE("one_for_one: who dies is replaced; one_for_all: all are") {
@@ -86,37 +107,19 @@ TEST_CASE("rest_for_one: those that were started later are replaced, too") {
 }
 
 TEST_CASE("a pool that degrades never takes its supervisor along") {
-  config cfg;
-  caf::actor_system sys{cfg};
-  caf::scoped_actor self{sys};
-  auto pool = make_pool_child(sys, brittle(on_exhausted::degrade));
-  REQUIRE(pool);
-  supervisor_spec spec;
-  spec.intensity = {0, 60s};
-  spec.children = {pool->spec};
-  auto top = start_supervisor(sys, std::move(spec));
-  REQUIRE(top);
+  below_a_strict_one x{on_exhausted::degrade};
   for (int i = 0; i < 4; ++i)
-    kill_worker(self, pool->handle);
-  CHECK(serves_again(self, pool->handle));
-  CHECK(!has_ended(*top));
-  ask_to_stop(self->address(), *top);
-  CHECK(ends(self, *top));
+    kill_worker(x.self, x.handle);
+  CHECK(serves_again(x.self, x.handle));
+  CHECK(!has_ended(x.top));
+  ask_to_stop(x.self->address(), x.top);
+  CHECK(ends(x.self, x.top));
 }
 
 TEST_CASE("a pool that escalates ends, and its supervisor decides") {
-  config cfg;
-  caf::actor_system sys{cfg};
-  caf::scoped_actor self{sys};
-  auto pool = make_pool_child(sys, brittle(on_exhausted::escalate));
-  REQUIRE(pool);
-  supervisor_spec spec;
-  spec.intensity = {0, 60s};
-  spec.children = {pool->spec};
-  auto top = start_supervisor(sys, std::move(spec));
-  REQUIRE(top);
-  kill_worker(self, pool->handle);
-  CHECK(!has_ended(*top));
-  kill_worker(self, pool->handle);
-  CHECK(ends(self, *top));
+  below_a_strict_one x{on_exhausted::escalate};
+  kill_worker(x.self, x.handle);
+  CHECK(!has_ended(x.top));
+  kill_worker(x.self, x.handle);
+  CHECK(ends(x.self, x.top));
 }

@@ -5,11 +5,12 @@
 // Repeat a run with CHARMER_SEED=n.
 #include "charmer/actors/pool_core.hpp"
 
+#include "../seed_of_run.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <deque>
 #include <random>
 #include <set>
@@ -35,12 +36,6 @@ struct plain {
 
 using core_type = pool_core<plain>;
 using clock_type = std::chrono::steady_clock;
-
-std::uint64_t seed_of_run() {
-  if (auto* text = std::getenv("CHARMER_SEED"))
-    return std::strtoull(text, nullptr, 10);
-  return std::random_device{}();
-}
 
 // Carries out what the core asks for, on the thread that asked.
 class arena {
