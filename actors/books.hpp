@@ -5,7 +5,8 @@
 //
 // Requests that were refused (queue_full, pool_degraded, circuit_open, …) were
 // never accepted and are counted apart. A worker that somebody holds by hand
-// counts as one running request, until it is given back.
+// counts as one running request, until it is given back, and so does a question
+// for the health of a worker (`health_interval`).
 #pragma once
 
 #include <chrono>

@@ -35,13 +35,13 @@ public:
   /// Event-based actors.
   template <class F, class G>
   void then(F on_reply, G on_error) {
-    response_.then(std::move(on_reply), std::move(on_error));
+    std::move(response_).then(std::move(on_reply), std::move(on_error));
   }
 
   /// Blocking actors.
   template <class F, class G>
   void receive(F on_reply, G on_error) {
-    response_.receive(std::move(on_reply), std::move(on_error));
+    std::move(response_).receive(std::move(on_reply), std::move(on_error));
   }
 
   /// The outcome becomes `cancelled`, unless another was faster. What waits
@@ -66,9 +66,9 @@ void inherit(call_options& options);
 
 /// A local door owes an outcome in bounded time; towards another node, which
 /// may fall silent, there is a limit of our own.
-caf::duration response_limit(const caf::actor_system& sys,
-                             const pool_handle& pool,
-                             const call_options& options);
+answer_limit response_limit(const caf::actor_system& sys,
+                            const pool_handle& pool,
+                            const call_options& options);
 
 } // namespace detail
 
@@ -81,10 +81,9 @@ auto call(Self* self, const pool_handle& pool, std::string command,
   detail::inherit(options);
   auto id = options.id;
   auto limit = detail::response_limit(self->system(), pool, options);
-  auto response =
-      self->request(pool.actor(), limit,
-                    invocation{std::move(command), std::move(args).take(),
-                               std::move(options)});
+  auto response = request(self, pool.actor(), limit,
+                          invocation{std::move(command), std::move(args).take(),
+                                     std::move(options)});
   return pending_call<decltype(response)>{std::move(response), pool, id};
 }
 

@@ -60,11 +60,13 @@ handler_spec following_workers(const std::string& pool, const std::string& name,
 
 handler_spec watching_overruns(const std::string& pool, const std::string& name,
                                std::function<void(const overrun&)> f) {
-  return observer("overrun handlers", pool, name,
-                  [f = std::move(f)](const event& x) {
-                    if (x.name == "charmer.worker.overrun")
-                      f(overrun_of(x));
-                  });
+  std::function<void(const event&)> watch;
+  if (f) // else it is no handler, and refused as such
+    watch = [f = std::move(f)](const event& x) {
+      if (x.name == "charmer.worker.overrun")
+        f(overrun_of(x));
+    };
+  return observer("overrun handlers", pool, name, std::move(watch));
 }
 
 } // namespace charmer

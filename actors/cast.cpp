@@ -9,25 +9,20 @@ namespace {
 // Collects the answers to one broadcall. Has no mailbox, because answers may be
 // of any type; runs in the context of whoever sends. Lives until everybody has
 // answered, which the pool owes.
-class gatherer : public caf::monitorable_actor {
+class gatherer : public actor_without_mailbox {
 public:
   gatherer(caf::actor_config& cfg, pool_handle pool, caf::message what,
            call_options options)
-      : monitorable_actor(cfg), pool_(std::move(pool)), what_(std::move(what)),
-        options_(std::move(options)) {
+      : actor_without_mailbox(cfg), pool_(std::move(pool)),
+        what_(std::move(what)), options_(std::move(options)) {
     // nop
   }
 
-  void enqueue(caf::mailbox_element_ptr x,
-               caf::execution_unit* context) override {
+  void receive(caf::mailbox_element_ptr x, actor_runner* context) override {
     if (x->mid.is_response())
       take_answer(*x, context);
     else if (x->mid.is_request() && x->content().match_elements<gather_atom>())
       begin(*x, context);
-  }
-
-  void on_destroy() override {
-    // Everything it has is released by its members.
   }
 
   const char* name() const override { return "charmer.gatherer"; }
@@ -40,7 +35,7 @@ private:
     return caf::message_id{number | caf::message_id::default_async_value};
   }
 
-  void begin(caf::mailbox_element& x, caf::execution_unit* context) {
+  void begin(caf::mailbox_element& x, actor_runner* context) {
     {
       std::lock_guard guard{mutex_};
       if (asker_)
@@ -48,13 +43,18 @@ private:
       asker_ = x.sender;
       answer_ = x.mid.response_id();
     }
-    pool_.actor()->enqueue(ctrl(), request_id(members_id),
-                           caf::make_message(members_atom_v), context);
+    if (!pool_)
+      conclude(caf::make_message(make_error(pool_errc::no_such_pool,
+                                            "the handle of the pool is empty")),
+               context);
+    else
+      post(pool_.actor(), ctrl(), request_id(members_id),
+           caf::make_message(members_atom_v), context);
   }
 
-  void take_answer(caf::mailbox_element& x, caf::execution_unit* context) {
+  void take_answer(caf::mailbox_element& x, actor_runner* context) {
     auto number = x.mid.request_id().integer_value();
-    auto content = x.move_content_to_message();
+    auto content = take_content(x);
     if (number != members_id)
       note(number - members_id - 1, std::move(content), context);
     else if (content.match_elements<std::vector<pool_member>>())
@@ -63,7 +63,7 @@ private:
       conclude(std::move(content), context); // an error
   }
 
-  void ask(std::vector<pool_member> members, caf::execution_unit* context) {
+  void ask(std::vector<pool_member> members, actor_runner* context) {
     {
       std::lock_guard guard{mutex_};
       members_ = members;
@@ -75,14 +75,12 @@ private:
     for (auto& member : members) {
       auto options = options_;
       options.strategy = {choice::this_worker, member.incarnation};
-      pool_.actor()->enqueue(ctrl(), request_id(++number),
-                             caf::make_message(std::move(options), what_),
-                             context);
+      post(pool_.actor(), ctrl(), request_id(++number),
+           caf::make_message(std::move(options), what_), context);
     }
   }
 
-  void note(std::uint64_t i, caf::message content,
-            caf::execution_unit* context) {
+  void note(std::uint64_t i, caf::message content, actor_runner* context) {
     std::unique_lock guard{mutex_};
     auto& worker = members_[i].worker;
     if (content.match_elements<caf::error>()) {
@@ -104,9 +102,9 @@ private:
     conclude(std::move(outcome), context);
   }
 
-  void conclude(caf::message outcome, caf::execution_unit* context) {
-    asker_->enqueue(ctrl(), answer_, std::move(outcome), context);
-    cleanup(caf::error{}, context);
+  void conclude(caf::message outcome, actor_runner* context) {
+    post(asker_, ctrl(), answer_, std::move(outcome), context);
+    end(caf::error{}, context);
   }
 
   const pool_handle pool_;

@@ -44,8 +44,8 @@ inline void cast(const pool_handle& pool, caf::message what,
 template <class Self>
 auto cast(Self* self, const pool_handle& pool, caf::message what,
           call_options options = {}) {
-  return self->request(pool.actor(), caf::infinite, cast_atom_v,
-                       std::move(options), std::move(what));
+  return request(self, pool.actor(), caf::infinite, cast_atom_v,
+                 std::move(options), std::move(what));
 }
 
 inline auto cast(caf::scoped_actor& self, const pool_handle& pool,
@@ -65,8 +65,8 @@ inline void broadcast(const pool_handle& pool, caf::message what,
 template <class Self>
 auto broadcast(Self* self, const pool_handle& pool, caf::message what,
                call_options options = {}) {
-  return self->request(pool.actor(), caf::infinite, broadcast_atom_v,
-                       std::move(options), std::move(what));
+  return request(self, pool.actor(), caf::infinite, broadcast_atom_v,
+                 std::move(options), std::move(what));
 }
 
 inline auto broadcast(caf::scoped_actor& self, const pool_handle& pool,
@@ -86,10 +86,10 @@ caf::actor spawn_gatherer(caf::actor_system& sys, const pool_handle& pool,
 template <class Self>
 auto broadcall(Self* self, const pool_handle& pool, caf::message what,
                call_options options = {}) {
-  return self->request(detail::spawn_gatherer(self->system(), pool,
-                                              std::move(what),
-                                              std::move(options)),
-                       caf::infinite, gather_atom_v);
+  return request(self,
+                 detail::spawn_gatherer(self->system(), pool, std::move(what),
+                                        std::move(options)),
+                 caf::infinite, gather_atom_v);
 }
 
 inline auto broadcall(caf::scoped_actor& self, const pool_handle& pool,

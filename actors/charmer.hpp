@@ -4,6 +4,7 @@
 
 #include "charmer/actors/call.hpp"
 #include "charmer/actors/cast.hpp"
+#include "charmer/actors/collections.hpp"
 #include "charmer/actors/config.hpp"
 #include "charmer/actors/host_functions.hpp"
 #include "charmer/actors/lease.hpp"

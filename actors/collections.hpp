@@ -260,10 +260,13 @@ public:
     // nop
   }
 
-  /// In place of an earlier one of that name.
+  /// In place of an earlier one of that name; none: that one is forgotten.
   void enter(const std::string& name, factory f) {
     std::lock_guard guard{mutex_};
-    factories_[name] = std::move(f);
+    if (f)
+      factories_[name] = std::move(f);
+    else
+      factories_.erase(name);
   }
 
   /// Empty: there is none of that name.
@@ -303,7 +306,8 @@ inline collection_registry<workers>& registered_workers() {
 }
 
 /// Makes a collection usable by name in settings, in place of an earlier one of
-/// that name; pools that run keep theirs.
+/// that name; pools that run keep theirs. Without a factory there is none of
+/// that name any more.
 inline void register_callers(const std::string& name,
                              collection_factory<callers> f) {
   registered_callers().enter(name, std::move(f));

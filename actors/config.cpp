@@ -12,18 +12,12 @@ namespace charmer {
 void configure(caf::actor_system_config& cfg) {
   cfg.load<caf::io::middleman>();
   configure_supervision(cfg);
-  cfg.add_message_types<caf::id_block::charmer_profiles>();
-  cfg.add_message_types<caf::id_block::charmer>();
-  cfg.add_error_category(
-      caf::detail::error_factory<pool_errc>::category,
-      [](uint8_t code, caf::atom_value, const caf::message& context) {
-        return describe(caf::error{
-            code, caf::detail::error_factory<pool_errc>::category, context});
-      });
+  register_messages<caf::id_block::charmer_profiles>(cfg);
+  register_messages<caf::id_block::charmer>(cfg);
+  render_errors<pool_errc>(cfg, describe);
   register_tasks();
   load_scheduler(cfg);
-  cfg.set("scheduler.policy", caf::atom("sharing"));
-  cfg.set("scheduler.max-throughput", std::size_t{200});
+  prefer_sharing(cfg, 200);
 }
 
 } // namespace charmer

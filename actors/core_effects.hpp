@@ -31,7 +31,8 @@ struct core_limits {
   /// Work that may lie in a worker's pipe behind what it runs. 0: none.
   std::chrono::nanoseconds prefetch{0};
   std::chrono::nanoseconds cancel_grace = std::chrono::milliseconds(500);
-  /// How long the other requests of a worker that hangs may go on.
+  /// How long the other requests of a worker that hangs may go on if they have
+  /// no deadline of their own.
   std::chrono::nanoseconds worker_shutdown = std::chrono::seconds(5);
   /// After so many requests, less its spread, a worker is worn. 0: never.
   std::uint64_t max_requests = 0;
@@ -133,7 +134,7 @@ struct settlement {
   bool errand = false;       ///< it was for the holder of a lease
   bool session = false;      ///< refused because of its session
   bool overrun = false;      ///< it ran for max_overrun_warnings, not too late
-  std::uint32_t bounces = 0; ///< workers that were gone when it reached them
+  std::uint32_t bounces = 0; ///< workers that it may have ended, unseen
   std::uint32_t deaths = 0;
   std::string worker;
   std::uint64_t incarnation = 0;
@@ -196,6 +197,12 @@ struct core_effects {
     std::uint64_t lease;
   };
 
+  /// A worker that was asked to stop has nothing left.
+  struct dismissal {
+    worker who;
+    std::uint64_t incarnation;
+  };
+
   /// A caller was given a worker by hand.
   struct grant {
     request who;
@@ -216,13 +223,14 @@ struct core_effects {
   std::vector<request> discarded;
   std::vector<worker> expulsions;        ///< end them, they do not listen
   std::vector<std::string> replacements; ///< start successors of these
-  std::vector<worker> dismissals; ///< they wanted to end and have nothing left
-  caller_key watch = nullptr;     ///< tell `caller_died` when it ends
+  std::vector<dismissal> dismissals;
+  caller_key watch = nullptr; ///< tell `caller_died` when it ends
   /// Call `expire` then.
   std::optional<std::chrono::steady_clock::time_point> tick_at;
   bool wake = false;       ///< call `dispatch` and `decide` from elsewhere
   bool administer = false; ///< look at `vacancies` and `leftovers`
-  bool worn = false;       ///< a worker has answered max_requests
+  bool worn = false;       ///< a worker has answered max_requests, or one that
+                           ///< was replaced is gone
   breaker_change circuit = breaker_change::none;
 };
 

@@ -35,18 +35,35 @@ void apply(const call_options& options, const pool_settings& settings,
   x.priority = static_cast<std::uint8_t>(options.priority);
 }
 
+// What options can be long of.
+std::uint64_t bytes_of(const call_options& x) {
+  return x.session.size() + x.correlation.size()
+         + x.chain.size() * sizeof(call_id);
+}
+
 // What a request carries; `content` keeps the views of `x` valid.
 void fill(core_type::submission& x, const caf::message& content,
           const pool_settings& settings, time_point now) {
   if (content.match_elements<invocation>()) {
     auto& inv = content.get_as<invocation>(0);
     x.command = inv.command;
-    x.bytes = inv.command.size() + inv.arguments.data.size()
-              + inv.options.session.size();
+    x.bytes =
+        inv.command.size() + inv.arguments.data.size() + bytes_of(inv.options);
     apply(inv.options, settings, now, x);
   } else {
     apply(call_options{}, settings, now, x);
   }
+}
+
+// The same of one that came with options. Those of an invocation are inside it
+// by now, as far as they are long.
+void fill(core_type::submission& x, const caf::message& content,
+          const call_options& options, const pool_settings& settings,
+          time_point now) {
+  fill(x, content, settings, now);
+  apply(options, settings, now, x);
+  if (x.bytes == 0)
+    x.bytes = bytes_of(options);
 }
 
 // What a request is wrapped in says more than it does itself; what of that its
@@ -72,12 +89,11 @@ pool_errc code_of_answer(const caf::error& x) {
   return code_of(x).value_or(pool_errc::python_exception);
 }
 
-// What the breaker is to think of an answer.
-verdict verdict_on(const caf::type_erased_tuple& answer,
-                   const breaker_limits& breaker) {
-  if (!answer.match_elements<caf::error>())
+// What the breaker is to think of an answer that is this error, or none.
+verdict verdict_on(const caf::error* x, const breaker_limits& breaker) {
+  if (!x)
     return verdict::success;
-  auto code = code_of_answer(answer.get_as<caf::error>(0));
+  auto code = code_of_answer(*x);
   return breaker.counts(code) ? verdict::failure : verdict::refusal;
 }
 
@@ -94,21 +110,20 @@ caller_key caller_of(const caf::mailbox_element& what) {
 }
 
 void respond(caf::mailbox_element& what, caf::message content,
-             const pool_context_ptr& ctx, caf::execution_unit* context) {
+             const pool_context_ptr& ctx, actor_runner* context) {
   if (what.sender && what.mid.is_request())
-    what.sender->enqueue(ctx->door(), what.mid.response_id(),
-                         std::move(content), context);
+    post(what.sender, ctx->door(), what.mid.response_id(), std::move(content),
+         context);
 }
 
 } // namespace
 
 door::door(caf::actor_config& cfg, pool_context_ptr ctx)
-    : monitorable_actor(cfg), ctx_(std::move(ctx)) {
+    : actor_without_mailbox(cfg), ctx_(std::move(ctx)) {
   // nop
 }
 
-void door::enqueue(caf::mailbox_element_ptr what,
-                   caf::execution_unit* context) {
+void door::receive(caf::mailbox_element_ptr what, actor_runner* context) {
   auto& content = what->content();
   if (what->mid.is_response()) {
     if (content.match_elements<chunk>())
@@ -117,48 +132,51 @@ void door::enqueue(caf::mailbox_element_ptr what,
       take_answer(std::move(what), context);
     return;
   }
-  if (content.match_elements<caf::exit_msg>()
-      || content.match_elements<caf::down_msg>())
+  if (stop_reason(content) || is_down(content))
     return; // nobody ends a door
+  if (is_composed(*what)) {
+    respond(*what,
+            caf::make_message(make_error(
+                pool_errc::unsupported,
+                "a pool is no part of a composition of actors (f * pool); ask "
+                "the pool, and then the other with its answer")),
+            ctx_, context);
+    return;
+  }
   if (content.match_elements<invocation>()
       || content.match_elements<call_options, caf::message>()) {
     take_request(*what, context);
     return;
   }
-  if (handle_system_message(*what, context, true))
+  if (take_system_message(*what, context))
     return;
   if (!take_query(*what, context))
     take_request(*what, context);
 }
 
-void door::on_destroy() {
-  // Everything it has is released by its members.
-}
-
-void door::take_answer(caf::mailbox_element_ptr what,
-                       caf::execution_unit* context) {
+void door::take_answer(caf::mailbox_element_ptr what, actor_runner* context) {
   auto lease = what->mid.request_id().integer_value();
   auto& content = what->content();
-  auto is_error = content.match_elements<caf::error>();
-  auto how = verdict_on(content, ctx_->breaker);
+  auto* error = content.match_elements<caf::error>()
+                    ? &content.get_as<caf::error>(0)
+                    : nullptr;
+  auto how = verdict_on(error, ctx_->breaker);
   auto now = ctx_->now();
   pool_context::effects out;
-  if (is_bounce(*what) && never_began(lease)) {
-    ctx_->core.bounced(lease, now, out);
-  } else {
+  if (!is_bounce(*what) || !take_back(lease, out)) {
     std::optional<timespan> measured;
     if (content.match_elements<reply>())
       measured = content.get_as<reply>(0).elapsed;
     auto who = ctx_->core.finish(lease, how, measured, now, out);
     // The core knows whether it failed, and not how.
-    if (who && is_error && !out.notes.empty())
-      out.notes.front().outcome = code_of_answer(content.get_as<caf::error>(0));
+    if (who && error && !out.notes.empty())
+      out.notes.front().outcome = code_of_answer(*error);
     if (who && who->caller && who->id.is_request()) {
       // The answer goes on as it came, under the caller's own number.
       what->mid = who->id.response_id();
       who->caller->get()->enqueue(std::move(what), context);
-    } else if (who && is_error) {
-      ctx_->tell_failed(*who, content.get_as<caf::error>(0));
+    } else if (who && error) {
+      ctx_->tell_failed(*who, *error);
     }
   }
   ctx_->carry_out(out, context, nullptr);
@@ -166,22 +184,24 @@ void door::take_answer(caf::mailbox_element_ptr what,
 
 // A request that came back from its worker goes to another one. A worker that
 // lives had handed it on to an actor that is dead, and that is its answer.
-bool door::never_began(std::uint64_t lease) const {
+bool door::take_back(std::uint64_t lease, pool_context::effects& out) {
   auto worker = ctx_->core.holder(lease);
-  return !worker || ctx_->profile->is_gone(*worker);
+  if (worker && !ctx_->profile->is_gone(*worker))
+    return false;
+  auto suspect = worker && ctx_->profile->may_have_begun(*worker);
+  ctx_->core.bounced(lease, suspect, ctx_->now(), out);
+  return true;
 }
 
 // Whoever lost the right to answer has lost that to send chunks, too.
-void door::take_chunk(caf::mailbox_element& what,
-                      caf::execution_unit* context) {
+void door::take_chunk(caf::mailbox_element& what, actor_runner* context) {
   auto who = ctx_->core.part(what.mid.request_id().integer_value());
   if (who && who->caller && who->id.is_request())
-    who->caller->enqueue(what.sender, who->id.response_id(),
-                         what.move_content_to_message(), context);
+    post(who->caller, what.sender, who->id.response_id(), take_content(what),
+         context);
 }
 
-void door::take_request(caf::mailbox_element& what,
-                        caf::execution_unit* context) {
+void door::take_request(caf::mailbox_element& what, actor_runner* context) {
   auto now = ctx_->now();
   core_type::submission x;
   caf::message content;
@@ -190,10 +210,9 @@ void door::take_request(caf::mailbox_element& what,
     auto& options = whole.get_as<call_options>(0);
     content = unwrap(whole.get_as<caf::message>(1), options);
     x.what.correlation = options.correlation;
-    fill(x, content, *ctx_->settings, now);
-    apply(options, *ctx_->settings, now, x);
+    fill(x, content, options, *ctx_->settings, now);
   } else {
-    content = what.move_content_to_message();
+    content = take_content(what);
     fill(x, content, *ctx_->settings, now);
   }
   // Nobody is monitored for the sake of a message that wants no answer.
@@ -207,8 +226,7 @@ void door::take_request(caf::mailbox_element& what,
   ctx_->carry_out(out, context, what.sender);
 }
 
-bool door::take_query(caf::mailbox_element& what,
-                      caf::execution_unit* context) {
+bool door::take_query(caf::mailbox_element& what, actor_runner* context) {
   auto& content = what.content();
   if (content.match_elements<cancel_atom, call_id>()) {
     auto& id = content.get_as<call_id>(1);
@@ -254,27 +272,25 @@ bool door::take_query(caf::mailbox_element& what,
 }
 
 // A stream that has ended needs none.
-void door::take_credit(caf::mailbox_element& what,
-                       caf::execution_unit* context) {
+void door::take_credit(caf::mailbox_element& what, actor_runner* context) {
   auto& content = what.content();
   auto at = ctx_->core.location(key_of(content.get_as<call_id>(1)));
   if (at)
-    at->first->enqueue(nullptr, caf::message_id{0},
-                       caf::make_message(credit_atom_v, at->second,
-                                         content.get_as<std::uint32_t>(2)),
-                       context);
+    post(at->first, nullptr, caf::message_id{0},
+         caf::make_message(credit_atom_v, at->second,
+                           content.get_as<std::uint32_t>(2)),
+         context);
 }
 
 // Answers once the request is taken, or why it is not; what becomes of it later
 // nobody waits for.
-void door::take_cast(caf::mailbox_element& what, caf::execution_unit* context) {
+void door::take_cast(caf::mailbox_element& what, actor_runner* context) {
   auto& content = what.content();
   auto now = ctx_->now();
   auto& options = content.get_as<call_options>(1);
   auto inner = unwrap(content.get_as<caf::message>(2), options);
   core_type::submission x;
-  fill(x, inner, *ctx_->settings, now);
-  apply(options, *ctx_->settings, now, x);
+  fill(x, inner, options, *ctx_->settings, now);
   x.what = {nullptr, caf::message_id{}, inner, options.correlation};
   pool_context::effects out;
   auto refused = ctx_->core.submit(std::move(x), now, out) != pool_errc::none;
@@ -285,8 +301,7 @@ void door::take_cast(caf::mailbox_element& what, caf::execution_unit* context) {
 }
 
 // The caller gets the worker, and keeps it until it gives it back.
-void door::take_checkout(caf::mailbox_element& what,
-                         caf::execution_unit* context) {
+void door::take_checkout(caf::mailbox_element& what, actor_runner* context) {
   if (!what.sender || !what.mid.is_request())
     return; // nobody could give it back
   auto options = what.content().get_as<call_options>(1);
@@ -307,16 +322,14 @@ void door::take_checkout(caf::mailbox_element& what,
 // To every ready worker, before whatever waits for it; through a lease to the
 // one that is held. Returns how many took it; if none did, why.
 caf::message door::broadcast(const call_options& options,
-                             const caf::message& inner,
-                             caf::execution_unit* context) {
+                             const caf::message& inner, actor_runner* context) {
   auto now = ctx_->now();
   auto content = unwrap(inner, options);
   std::uint64_t taken = 0;
   std::optional<caf::message> refusal;
   auto send_to = [&](worker_strategy which) {
     core_type::submission x;
-    fill(x, content, *ctx_->settings, now);
-    apply(options, *ctx_->settings, now, x);
+    fill(x, content, options, *ctx_->settings, now);
     x.how = which;
     x.what = {nullptr, caf::message_id{}, content};
     pool_context::effects out;

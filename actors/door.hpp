@@ -12,28 +12,25 @@
 
 namespace charmer {
 
-class door : public caf::monitorable_actor {
+class door : public actor_without_mailbox {
 public:
   door(caf::actor_config& cfg, pool_context_ptr ctx);
 
-  void enqueue(caf::mailbox_element_ptr what,
-               caf::execution_unit* context) override;
-
-  void on_destroy() override;
+  void receive(caf::mailbox_element_ptr what, actor_runner* context) override;
 
   const char* name() const override { return "charmer.door"; }
 
 private:
-  void take_answer(caf::mailbox_element_ptr what, caf::execution_unit* context);
-  void take_chunk(caf::mailbox_element& what, caf::execution_unit* context);
-  void take_request(caf::mailbox_element& what, caf::execution_unit* context);
-  bool take_query(caf::mailbox_element& what, caf::execution_unit* context);
-  void take_credit(caf::mailbox_element& what, caf::execution_unit* context);
-  void take_cast(caf::mailbox_element& what, caf::execution_unit* context);
-  void take_checkout(caf::mailbox_element& what, caf::execution_unit* context);
-  bool never_began(std::uint64_t lease) const;
+  void take_answer(caf::mailbox_element_ptr what, actor_runner* context);
+  void take_chunk(caf::mailbox_element& what, actor_runner* context);
+  void take_request(caf::mailbox_element& what, actor_runner* context);
+  bool take_query(caf::mailbox_element& what, actor_runner* context);
+  void take_credit(caf::mailbox_element& what, actor_runner* context);
+  void take_cast(caf::mailbox_element& what, actor_runner* context);
+  void take_checkout(caf::mailbox_element& what, actor_runner* context);
+  bool take_back(std::uint64_t lease, pool_context::effects& out);
   caf::message broadcast(const call_options& options, const caf::message& inner,
-                         caf::execution_unit* context);
+                         actor_runner* context);
   caf::message members(const call_options& options) const;
 
   pool_context_ptr ctx_;

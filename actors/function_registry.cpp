@@ -49,7 +49,8 @@ void start(caf::actor_system& sys, host_function f, host_call x,
   });
 }
 
-// Between the worker and an actor that may end without an answer.
+// Between the worker and an actor that may end without an answer, or never
+// answer: then this one ends with the worker.
 caf::behavior go_between(caf::event_based_actor* self, const caf::actor& target,
                          const host_call& x, const host_asker& from) {
   replace_default_handlers(self);
@@ -59,15 +60,17 @@ caf::behavior go_between(caf::event_based_actor* self, const caf::actor& target,
   auto finish = [=](caf::expected<payload> answer) {
     from.answer(std::move(answer));
     self->demonitor(target);
+    self->demonitor(from.worker);
     self->quit();
     *me = nullptr;
   };
-  self->set_down_handler([=](caf::down_msg&) {
+  when_down(self, [=](const auto&, const caf::error&) {
     finish(make_error(pool_errc::no_available_worker,
                       "the actor that is registered for it has ended"));
   });
   self->monitor(target);
-  self->request(target, caf::infinite, x)
+  self->monitor(from.worker);
+  request(self, target, caf::infinite, x)
       .then([=](payload& answer) { finish(std::move(answer)); },
             [=](caf::error& e) { finish(std::move(e)); });
   return {[](caf::unit_t) {}};
@@ -105,6 +108,10 @@ void host_asker::answer(caf::expected<payload> x) const {
 // -- the registry -------------------------------------------------------------
 
 void function_registry::add(const std::string& name, target x) {
+  if (!std::visit([](auto& f) { return static_cast<bool>(f); }, x)) {
+    remove(name);
+    return;
+  }
   std::lock_guard guard{mutex_};
   targets_.insert_or_assign(name, std::move(x));
 }

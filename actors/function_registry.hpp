@@ -28,7 +28,8 @@ class function_registry {
 public:
   using target = std::variant<host_function, caf::actor>;
 
-  /// In place of an earlier one of that name.
+  /// In place of an earlier one of that name; an empty one, too: then there is
+  /// none of that name any more.
   void add(const std::string& name, target x);
 
   /// False: there is none of that name.

@@ -49,8 +49,8 @@ private:
 using host_function = std::function<host_answer(const host_call&)>;
 
 /// Makes a function known to the pools of every runtime of this process, in
-/// place of an earlier one of that name. Those of a runtime's own come first.
-/// Thread-safe.
+/// place of an earlier one of that name; an empty one takes the name away.
+/// Those of a runtime's own come first. Thread-safe.
 void register_function(const std::string& name, host_function f);
 
 } // namespace charmer

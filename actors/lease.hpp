@@ -119,14 +119,14 @@ public:
   template <class F, class G>
   void then(F f, G g) {
     awaited_ = true;
-    response_.then(taking(std::move(f)), std::move(g));
+    std::move(response_).then(taking(std::move(f)), std::move(g));
   }
 
   /// Blocking actors.
   template <class F, class G>
   void receive(F f, G g) {
     awaited_ = true;
-    response_.receive(taking(std::move(f)), std::move(g));
+    std::move(response_).receive(taking(std::move(f)), std::move(g));
   }
 
   /// It is no longer wanted.
@@ -153,7 +153,7 @@ auto checkout(Self* self, const pool_handle& pool, call_options options = {}) {
   auto id = options.id;
   auto limit = detail::response_limit(self->system(), pool, options);
   auto response =
-      self->request(pool.actor(), limit, checkout_atom_v, std::move(options));
+      request(self, pool.actor(), limit, checkout_atom_v, std::move(options));
   return pending_lease<decltype(response)>{std::move(response), pool, id};
 }
 

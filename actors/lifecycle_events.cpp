@@ -1,5 +1,7 @@
 #include "charmer/actors/lifecycle_events.hpp"
 
+#include "charmer/profiles/units.hpp"
+
 namespace charmer {
 
 namespace {
@@ -27,6 +29,7 @@ void tell_recycled(const pool_context_ptr& ctx, const worker_stats& w,
   auto x = event_of(ctx, "charmer.worker.recycled", w.worker);
   x.text = w.worker + " was recycled: " + std::string{to_string(why)};
   x.uptime = w.uptime;
+  x.set("incarnation", w.incarnation);
   x.set("count", 1);
   x.set("reason", to_string(why));
   x.set("uptime_seconds", seconds(w.uptime));
@@ -42,8 +45,28 @@ void tell_not_recycled(const pool_context_ptr& ctx, const worker_stats& w,
   x.text =
       w.worker + " could not be replaced and serves on: " + describe(cause);
   x.reason = cause;
+  x.set("incarnation", w.incarnation);
   x.set("count", 1);
   x.set("reason", to_string(why));
+  ctx->events->notify(std::move(x));
+}
+
+void tell_delayed(const pool_context_ptr& ctx, const worker_stats& w,
+                  std::size_t draining, std::size_t waiting) {
+  auto x = event_of(ctx, "charmer.worker.recycle_delayed", w.worker);
+  x.level = severity::warning;
+  auto runtime = std::chrono::round<std::chrono::milliseconds>(w.runtime);
+  x.text = w.worker + " was replaced, and still runs "
+           + (w.task.empty() ? "a request" : "command " + w.task) + " for "
+           + render_duration(runtime) + "; " + std::to_string(waiting)
+           + (waiting == 1 ? " worker that is past a limit waits"
+                           : " workers that are past a limit wait")
+           + " for that";
+  x.set("incarnation", w.incarnation);
+  x.set("command", w.task);
+  x.set("runtime_seconds", seconds(w.runtime));
+  x.set("draining", draining);
+  x.set("waiting", waiting);
   ctx->events->notify(std::move(x));
 }
 

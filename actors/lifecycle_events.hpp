@@ -20,6 +20,11 @@ void tell_recycled(const pool_context_ptr& ctx, const worker_stats& w,
 void tell_not_recycled(const pool_context_ptr& ctx, const worker_stats& w,
                        recycle_reason why, const caf::error& cause);
 
+/// This one runs its command for so long, and there are so many that only
+/// finish what they have, that those `waiting` are not replaced.
+void tell_delayed(const pool_context_ptr& ctx, const worker_stats& w,
+                  std::size_t draining, std::size_t waiting);
+
 void tell_ill(const pool_context_ptr& ctx, const std::string& worker,
               std::uint32_t failures, const std::string& why);
 

@@ -1,164 +1,25 @@
 #include "charmer/actors/lifecycle_manager.hpp"
 
 #include "charmer/actors/lifecycle_events.hpp"
-#include "charmer/actors/recycling.hpp"
+#include "charmer/actors/replacing.hpp"
 #include "charmer/actors/spread.hpp"
-#include "charmer/supervision/errors.hpp"
 #include "charmer/supervision/messages.hpp"
 
 #include <algorithm>
-#include <random>
 
 namespace charmer {
 
 namespace {
 
-using self_ptr = caf::stateful_actor<lifecycle_state>*;
+using self_ptr = lifecycle_actor*;
 
 // How often anything is looked at, unless settings ask for less than that.
 constexpr timespan pulse = std::chrono::seconds(1);
 constexpr timespan shortest_pulse = std::chrono::milliseconds(20);
 
 // For how long the question after its health may wait at a worker that has
-// become busy meanwhile.
-constexpr timespan question_may_wait = std::chrono::milliseconds(500);
-
-// -- replacing ----------------------------------------------------------------
-
-watched_worker* find_watched(self_ptr self, const std::string& pool,
-                             std::uint64_t incarnation) {
-  auto& workers = state_of(self).pools[pool].workers;
-  auto i = workers.find(incarnation);
-  return i == workers.end() ? nullptr : &i->second;
-}
-
-// The next attempt comes later and later, as with any child.
-void put_off(self_ptr self, const pool_context_ptr& ctx,
-             std::uint64_t incarnation) {
-  auto known = find_watched(self, ctx->settings->name, incarnation);
-  if (!known)
-    return;
-  thread_local std::minstd_rand random{std::random_device{}()};
-  std::uniform_real_distribution<double> uniform;
-  known->retry_at = ctx->now()
-                    + ctx->settings->restart_backoff.delay(
-                        ++known->failed_starts, uniform(random));
-}
-
-void check_limits(self_ptr self, const pool_context_ptr& ctx,
-                  const pool_stats& stats);
-
-// `done` is told once: nothing, or why the old one serves on.
-void replace(
-    self_ptr self, const pool_context_ptr& ctx, worker_stats w,
-    recycle_reason why,
-    std::function<void(caf::error)> done = [](caf::error) {}) {
-  auto supervisor = ctx->part(pool_part::worker_supervisor);
-  if (!supervisor) {
-    done(make_error(pool_errc::pool_degraded,
-                    "the workers' supervisor is being restarted"));
-    return;
-  }
-  auto pool = ctx->settings->name;
-  if (auto known = ctx->info(w.incarnation))
-    w.memory = ctx->profile->get_memory(*known);
-  state_of(self).pools[pool].replacing.insert(w.worker);
-  auto limit = ctx->settings->start_timeout + std::chrono::seconds(30);
-  self->request(supervisor, limit, replace_child_atom_v, w.worker)
-      .then(
-          [=](const caf::actor&) {
-            state_of(self).pools[pool].replacing.erase(w.worker);
-            tell_recycled(ctx, w, why);
-            done({});
-            // Who had to wait because of max_surge waits no longer.
-            check_limits(self, ctx, ctx->stats(false));
-          },
-          [=](const caf::error& e) {
-            state_of(self).pools[pool].replacing.erase(w.worker);
-            if (e == supervision_errc::restarting) {
-              // Its supervisor has not heard yet that it is ready.
-              done(e);
-              return;
-            }
-            auto cause = cause_of(e) ? cause_of(e) : e;
-            if (cause == caf::exit_reason::user_shutdown) {
-              done(make_error(pool_errc::shutting_down,
-                              "the pool is being stopped"));
-              return;
-            }
-            put_off(self, ctx, w.incarnation);
-            tell_not_recycled(ctx, w, why, cause);
-            done(make_error(pool_errc::start_failed, failure_of(cause)));
-          });
-}
-
-const worker_stats* find_ready(const pool_stats& pool, const std::string& id) {
-  for (auto& w : pool.workers)
-    if (w.worker == id && w.state == worker_state::ready)
-      return &w;
-  return nullptr;
-}
-
-void recycle(self_ptr self, const pool_context_ptr& ctx, const std::string& id,
-             caf::response_promise answer) {
-  auto& pool = ctx->settings->name;
-  auto stats = ctx->stats();
-  auto w = find_ready(stats, id);
-  if (!w || state_of(self).pools[pool].replacing.count(id) != 0) {
-    answer.deliver(make_error(pool_errc::no_available_worker,
-                              "pool \"" + pool + "\" has no worker \"" + id
-                                  + "\" that is ready and not being replaced"));
-    return;
-  }
-  auto done = [=](caf::error why) {
-    auto promise = answer;
-    if (why == supervision_errc::restarting)
-      recycle(self, ctx, id, std::move(promise));
-    else if (why)
-      promise.deliver(std::move(why));
-    else
-      promise.deliver(caf::unit);
-  };
-  replace(self, ctx, *w, recycle_reason::manual, std::move(done));
-}
-
-// Whether it may be replaced now: it is ready, its turn has come, and not too
-// many are being replaced.
-bool may_replace(self_ptr self, const pool_context_ptr& ctx,
-                 const pool_stats& stats, const worker_stats& w) {
-  auto& busy = state_of(self).pools[ctx->settings->name].replacing;
-  auto known = find_watched(self, ctx->settings->name, w.incarnation);
-  return w.state == worker_state::ready && busy.count(w.worker) == 0
-         && busy.size() < surge_of(*ctx->settings, stats.size)
-         && (!known || ctx->now() >= known->retry_at);
-}
-
-// -- limits -------------------------------------------------------------------
-
-// Those that are ready are known, and nobody else.
-void see_workers(watched_pool& known, const pool_stats& stats, time_point now) {
-  std::set<std::uint64_t> present;
-  for (auto& w : stats.workers)
-    if (w.state == worker_state::ready) {
-      present.insert(w.incarnation);
-      known.workers.try_emplace(
-          w.incarnation,
-          watched_worker{health_record{now, spread_of(w.incarnation)}, now});
-    }
-  std::erase_if(known.workers,
-                [&](auto& x) { return present.count(x.first) == 0; });
-}
-
-void check_limits(self_ptr self, const pool_context_ptr& ctx,
-                  const pool_stats& stats) {
-  see_workers(state_of(self).pools[ctx->settings->name], stats, ctx->now());
-  for (auto& w : stats.workers) {
-    worker_age age{w.uptime, w.requests, w.memory};
-    auto why = due(*ctx->settings, age, spread_of(w.incarnation));
-    if (why && may_replace(self, ctx, stats, w))
-      replace(self, ctx, w, *why);
-  }
-}
+// become busy meanwhile: little, because its answer has so much longer then.
+constexpr timespan question_may_wait = std::chrono::milliseconds(20);
 
 // -- health -------------------------------------------------------------------
 
@@ -176,19 +37,17 @@ void bad_answer(self_ptr self, const pool_context_ptr& ctx,
     return; // it is gone
   auto enough = record->bad_answer(*ctx->settings) || hangs;
   tell_ill(ctx, w.worker, record->failures(), why);
-  auto stats = ctx->stats(false);
-  auto now = find_ready(stats, w.worker);
-  if (enough && now && now->incarnation == w.incarnation
-      && may_replace(self, ctx, stats, *now))
-    replace(self, ctx, *now, recycle_reason::health);
+  if (enough)
+    replace_ill(self, ctx, w.worker, w.incarnation);
 }
 
-// Errors that say nothing of the worker: it was busy, or is gone.
+// Errors that say nothing of the worker: it was busy, or is gone. Nobody
+// cancels these questions: one that is cancelled was by the adapter itself.
 bool says_nothing(const caf::error& e) {
   auto code = code_of(e);
   return code != pool_errc::exec_timeout && code != pool_errc::python_exception
-         && code != pool_errc::bad_payload
-         && code != pool_errc::unknown_command;
+         && code != pool_errc::bad_payload && code != pool_errc::unknown_command
+         && code != pool_errc::cancelled;
 }
 
 // One that does not answer is ended by its pool after cancel_grace, as after
@@ -212,7 +71,7 @@ void ask(self_ptr self, const pool_context_ptr& ctx, const worker_view& w) {
   how.queue_timeout = question_may_wait;
   how.timeout = question_may_wait + ctx->settings->health_timeout;
   how.strategy = {choice::this_worker, w.incarnation};
-  self->request(door, caf::infinite, how, question->request)
+  request(self, door, caf::infinite, how, question->request)
       .then(
           [=, trouble = question->trouble](const reply& answer) {
             if (auto why = trouble(answer); !why.empty())
@@ -298,7 +157,8 @@ watched_pool& watch(self_ptr self, const pool_context_ptr& ctx) {
   auto now = ctx->now();
   return state_of(self)
       .pools
-      .try_emplace(ctx->settings->name, watched_pool{{}, now, now, now, {}, {}})
+      .try_emplace(ctx->settings->name,
+                   watched_pool{{}, now, now, now, {}, {}, {}})
       .first->second;
 }
 
@@ -349,7 +209,9 @@ lifecycle_counts counts_of(const pool_context& x) {
   };
   lifecycle_counts result;
   auto& limits = *x.settings;
-  for (auto& w : x.stats().workers) {
+  auto stats = x.stats();
+  result.delayed = delayed(limits, stats);
+  for (auto& w : stats.workers) {
     if (w.state != worker_state::ready)
       continue;
     ++result.workers;
@@ -366,12 +228,9 @@ lifecycle_counts counts_of(const pool_context& x) {
 
 caf::behavior lifecycle_manager(self_ptr self,
                                 std::shared_ptr<pool_registry> pools) {
-  self->set_default_handler(caf::drop);
-  self->set_error_handler([](caf::scheduled_actor*, caf::error&) {
-    // An error that nobody asked for ends nothing here.
-  });
+  replace_default_handlers(self);
   pools->enter_manager(self);
-  self->send(self, check_atom_v);
+  send_to_self(self, check_atom_v);
   return {
       [=](check_atom) { beat(self, *pools); },
       [=](look_atom, const std::string& pool) {

@@ -2,7 +2,10 @@
 // of their age, the number of their requests, their memory or what they say of
 // their health, or because somebody asks for it; and without a dip: the
 // successor is started, takes over, then the old one drains and stops. If the
-// successor does not start, the old one serves on.
+// successor does not start, the old one serves on. What it runs when it is
+// replaced it finishes, however long that takes: until its own deadline, if it
+// has one. At most max_surge start at once, and as many drain as replacing.hpp
+// says.
 //
 // It also tells how far each worker is (heartbeats), to those who want every
 // detail. That a worker is stuck shows in three ways, and none of them wakes
@@ -14,13 +17,15 @@
 // Private to this room.
 //
 //   (recycle_atom, pool, worker)   replaces it; answers when that is done
-//   (look_atom, pool)              a worker of it has answered max_requests
+//   (look_atom, pool)              a worker of it has answered max_requests, or
+//                                  one that was replaced is gone
 #pragma once
 
 #include "charmer/actors/health_record.hpp"
 #include "charmer/actors/lifecycle_stats.hpp"
 #include "charmer/actors/pool_context.hpp"
 #include "charmer/actors/pool_registry.hpp"
+#include "charmer/actors/reminder.hpp"
 #include "charmer/supervision/child_spec.hpp"
 
 #include <map>
@@ -45,6 +50,7 @@ struct watched_pool {
   time_point memory_seen;
   time_point health_seen;
   time_point heartbeat_told;
+  reminder delay; ///< that those which drain hold others back
   std::set<std::string> replacing;
   std::map<std::uint64_t, watched_worker> workers; ///< by incarnation
 };
@@ -55,7 +61,9 @@ struct lifecycle_state {
   std::map<std::string, watched_pool> pools;
 };
 
-caf::behavior lifecycle_manager(caf::stateful_actor<lifecycle_state>* self,
+using lifecycle_actor = caf::stateful_actor<lifecycle_state>;
+
+caf::behavior lifecycle_manager(lifecycle_actor* self,
                                 std::shared_ptr<pool_registry> pools);
 
 /// As a permanent child.

@@ -7,11 +7,9 @@ namespace charmer {
 namespace {
 
 nlohmann::ordered_json json_of(const lifecycle_counts& x) {
-  return {{"workers", x.workers},
-          {"requests", x.requests},
-          {"near_ttl", x.near_ttl},
-          {"near_max_requests", x.near_max_requests},
-          {"recycled", x.recycled}};
+  return {{"workers", x.workers},   {"requests", x.requests},
+          {"near_ttl", x.near_ttl}, {"near_max_requests", x.near_max_requests},
+          {"delayed", x.delayed},   {"recycled", x.recycled}};
 }
 
 } // namespace
@@ -21,6 +19,7 @@ lifecycle_counts& lifecycle_counts::operator+=(const lifecycle_counts& x) {
   requests += x.requests;
   near_ttl += x.near_ttl;
   near_max_requests += x.near_max_requests;
+  delayed += x.delayed;
   for (auto& [reason, count] : x.recycled)
     recycled[reason] += count;
   return *this;

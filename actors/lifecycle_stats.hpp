@@ -15,8 +15,11 @@ struct lifecycle_counts {
   std::uint64_t requests = 0;          ///< that they have answered
   std::uint64_t near_ttl = 0;          ///< workers that soon are too old
   std::uint64_t near_max_requests = 0; ///< that soon have answered enough
+  /// Workers that are past a limit and wait for others that were replaced and
+  /// still run something (charmer.worker.recycle_delayed).
+  std::uint64_t delayed = 0;
   /// How often workers were replaced, by reason: ttl, max_requests, memory,
-  /// health, manual.
+  /// health, manual; hang: a request did not stop.
   std::map<std::string, std::uint64_t> recycled;
 
   lifecycle_counts& operator+=(const lifecycle_counts& x);

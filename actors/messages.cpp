@@ -93,6 +93,8 @@ std::string to_json(const pool_stats& x) {
                                 {"waiting_bytes", x.waiting_bytes},
                                 {"sessions", x.sessions},
                                 {"workers", workers}};
+  if (!x.settings.empty())
+    result["settings"] = nlohmann::ordered_json::parse(x.settings);
   return result.dump();
 }
 

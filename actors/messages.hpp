@@ -27,6 +27,7 @@
 #pragma once
 
 #include "charmer/actors/books.hpp"
+#include "charmer/actors/pool_handle.hpp"
 #include "charmer/profiles/messages.hpp"
 
 #include <cstdint>
@@ -34,6 +35,8 @@
 #include <vector>
 
 namespace charmer {
+
+struct task;
 
 /// One worker, as `stats` shows it.
 struct worker_stats {
@@ -53,10 +56,11 @@ struct worker_stats {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, worker_stats& x) {
-  return f(caf::meta::type_name("charmer::worker_stats"), x.worker,
-           x.incarnation, x.state, x.running, x.ahead, x.line, x.requests,
-           x.uptime, x.overflow, x.held, x.task, x.runtime, x.memory);
+inspected<Inspector> inspect(Inspector& f, worker_stats& x) {
+  return inspect_fields(f, x, "charmer::worker_stats", x.worker, x.incarnation,
+                        x.state, x.running, x.ahead, x.line, x.requests,
+                        x.uptime, x.overflow, x.held, x.task, x.runtime,
+                        x.memory);
 }
 
 /// How long something took: how often, in all, at most.
@@ -67,16 +71,17 @@ struct duration_stats {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, duration_stats& x) {
-  return f(caf::meta::type_name("charmer::duration_stats"), x.count, x.total,
-           x.longest);
+inspected<Inspector> inspect(Inspector& f, duration_stats& x) {
+  return inspect_fields(f, x, "charmer::duration_stats", x.count, x.total,
+                        x.longest);
 }
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, books& x) {
-  return f(caf::meta::type_name("charmer::books"), x.accepted, x.replied,
-           x.failed, x.cancelled, x.waiting, x.running, x.refused, x.unserved,
-           x.requeued, x.retried, x.stale, x.expelled, x.overruns);
+inspected<Inspector> inspect(Inspector& f, books& x) {
+  return inspect_fields(f, x, "charmer::books", x.accepted, x.replied, x.failed,
+                        x.cancelled, x.waiting, x.running, x.refused,
+                        x.unserved, x.requeued, x.retried, x.stale, x.expelled,
+                        x.overruns);
 }
 
 /// Everything about a pool at one moment; its books balance (wpool's stats).
@@ -96,14 +101,16 @@ struct pool_stats {
   duration_stats busy;        ///< from a worker to the answer
   books counts;
   std::vector<worker_stats> workers;
+  std::string settings; ///< with which it was started, as JSON
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, pool_stats& x) {
-  return f(caf::meta::type_name("charmer::pool_stats"), x.pool, x.supervisor,
-           x.size, x.overflow, x.abandoned, x.next_worker, x.degraded,
-           x.draining, x.circuit_open, x.waiting_bytes, x.sessions, x.waited,
-           x.busy, x.counts, x.workers);
+inspected<Inspector> inspect(Inspector& f, pool_stats& x) {
+  return inspect_fields(f, x, "charmer::pool_stats", x.pool, x.supervisor,
+                        x.size, x.overflow, x.abandoned, x.next_worker,
+                        x.degraded, x.draining, x.circuit_open, x.waiting_bytes,
+                        x.sessions, x.waited, x.busy, x.counts, x.workers,
+                        x.settings);
 }
 
 /// The short form (PhoenixGenApi's status, and poolex's counts).
@@ -119,10 +126,11 @@ struct pool_status {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, pool_status& x) {
-  return f(caf::meta::type_name("charmer::pool_status"), x.idle_workers,
-           x.busy_workers, x.overflow_workers, x.queued_tasks, x.circuit_open,
-           x.total_tasks_executed, x.total_tasks_failed);
+inspected<Inspector> inspect(Inspector& f, pool_status& x) {
+  return inspect_fields(f, x, "charmer::pool_status", x.idle_workers,
+                        x.busy_workers, x.overflow_workers, x.queued_tasks,
+                        x.circuit_open, x.total_tasks_executed,
+                        x.total_tasks_failed);
 }
 
 /// A ready worker.
@@ -133,9 +141,9 @@ struct pool_member {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, pool_member& x) {
-  return f(caf::meta::type_name("charmer::pool_member"), x.worker,
-           x.incarnation, x.handle);
+inspected<Inspector> inspect(Inspector& f, pool_member& x) {
+  return inspect_fields(f, x, "charmer::pool_member", x.worker, x.incarnation,
+                        x.handle);
 }
 
 /// A caller holds a worker.
@@ -146,9 +154,9 @@ struct granted {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, granted& x) {
-  return f(caf::meta::type_name("charmer::granted"), x.worker, x.incarnation,
-           x.time_left);
+inspected<Inspector> inspect(Inspector& f, granted& x) {
+  return inspect_fields(f, x, "charmer::granted", x.worker, x.incarnation,
+                        x.time_left);
 }
 
 /// What one worker answered to a broadcall.
@@ -158,8 +166,8 @@ struct worker_reply {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, worker_reply& x) {
-  return f(caf::meta::type_name("charmer::worker_reply"), x.worker, x.value);
+inspected<Inspector> inspect(Inspector& f, worker_reply& x) {
+  return inspect_fields(f, x, "charmer::worker_reply", x.worker, x.value);
 }
 
 struct worker_error {
@@ -168,8 +176,8 @@ struct worker_error {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, worker_error& x) {
-  return f(caf::meta::type_name("charmer::worker_error"), x.worker, x.why);
+inspected<Inspector> inspect(Inspector& f, worker_error& x) {
+  return inspect_fields(f, x, "charmer::worker_error", x.worker, x.why);
 }
 
 /// What all of them answered.
@@ -179,8 +187,8 @@ struct gathered {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, gathered& x) {
-  return f(caf::meta::type_name("charmer::gathered"), x.replies, x.errors);
+inspected<Inspector> inspect(Inspector& f, gathered& x) {
+  return inspect_fields(f, x, "charmer::gathered", x.replies, x.errors);
 }
 
 /// What came of a change of size.
@@ -191,8 +199,8 @@ struct resized {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, resized& x) {
-  return f(caf::meta::type_name("charmer::resized"), x.before, x.after, x.text);
+inspected<Inspector> inspect(Inspector& f, resized& x) {
+  return inspect_fields(f, x, "charmer::resized", x.before, x.after, x.text);
 }
 
 std::string to_string(worker_state x);
@@ -218,24 +226,26 @@ CAF_ADD_TYPE_ID(charmer, (charmer::resized))
 CAF_ADD_TYPE_ID(charmer, (charmer::worker_reply))
 CAF_ADD_TYPE_ID(charmer, (charmer::worker_error))
 CAF_ADD_TYPE_ID(charmer, (charmer::gathered))
+CHARMER_ADD_LOCAL_TYPE(charmer, (charmer::task))
+CAF_ADD_TYPE_ID(charmer, (charmer::pool_handle))
 
-CAF_ADD_ATOM(charmer, charmer, stats_atom, "ch.stats")
-CAF_ADD_ATOM(charmer, charmer, status_atom, "ch.status")
-CAF_ADD_ATOM(charmer, charmer, cast_atom, "ch.cast")
-CAF_ADD_ATOM(charmer, charmer, broadcast_atom, "ch.broadc")
-CAF_ADD_ATOM(charmer, charmer, gather_atom, "ch.gather")
-CAF_ADD_ATOM(charmer, charmer, checkout_atom, "ch.chkout")
-CAF_ADD_ATOM(charmer, charmer, checkin_atom, "ch.chkin")
-CAF_ADD_ATOM(charmer, charmer, members_atom, "ch.member")
-CAF_ADD_ATOM(charmer, charmer, resize_atom, "ch.resize")
+CHARMER_ADD_ATOM(charmer, stats_atom, "ch.stats")
+CHARMER_ADD_ATOM(charmer, status_atom, "ch.status")
+CHARMER_ADD_ATOM(charmer, cast_atom, "ch.cast")
+CHARMER_ADD_ATOM(charmer, broadcast_atom, "ch.broadc")
+CHARMER_ADD_ATOM(charmer, gather_atom, "ch.gather")
+CHARMER_ADD_ATOM(charmer, checkout_atom, "ch.chkout")
+CHARMER_ADD_ATOM(charmer, checkin_atom, "ch.chkin")
+CHARMER_ADD_ATOM(charmer, members_atom, "ch.member")
+CHARMER_ADD_ATOM(charmer, resize_atom, "ch.resize")
 
 // wake-ups within a pool: look at the core
-CAF_ADD_ATOM(charmer, charmer, look_atom, "ch.look")
-CAF_ADD_ATOM(charmer, charmer, tick_atom, "ch.tick")
-CAF_ADD_ATOM(charmer, charmer, arm_atom, "ch.arm")
-CAF_ADD_ATOM(charmer, charmer, check_atom, "ch.check")
+CHARMER_ADD_ATOM(charmer, look_atom, "ch.look")
+CHARMER_ADD_ATOM(charmer, tick_atom, "ch.tick")
+CHARMER_ADD_ATOM(charmer, arm_atom, "ch.arm")
+CHARMER_ADD_ATOM(charmer, check_atom, "ch.check")
 
 // runtime to lifecycle manager: (recycle_atom, pool, worker) -> ()
-CAF_ADD_ATOM(charmer, charmer, recycle_atom, "ch.recycle")
+CHARMER_ADD_ATOM(charmer, recycle_atom, "ch.recycle")
 
 CAF_END_TYPE_ID_BLOCK(charmer)

@@ -3,6 +3,7 @@
 #include "charmer/actors/worker.hpp"
 #include "charmer/supervision/messages.hpp"
 
+#include <algorithm>
 #include <random>
 
 namespace charmer {
@@ -14,34 +15,39 @@ using self_ptr = caf::stateful_actor<pool_state>*;
 // Starts in a row that a signal ended before the pool counts as degraded.
 constexpr std::uint32_t tolerated_kills = 3;
 
+// How soon it is looked again whether a supervisor has heard of a death.
+constexpr timespan a_moment = std::chrono::milliseconds(1);
+
+using vacancy = pool_context::core_type::vacancy;
+
 void fill(self_ptr self, const pool_context_ptr& ctx);
+
+// Before the next try, after so many in a row that have failed.
+timespan pause_after(std::uint32_t failures, const pool_context_ptr& ctx) {
+  thread_local std::minstd_rand random{std::random_device{}()};
+  std::uniform_real_distribution<double> uniform;
+  return ctx->settings->restart_backoff.delay(failures, uniform(random));
+}
 
 void fill_later(self_ptr self, const pool_context_ptr& ctx) {
   auto& st = state_of(self);
-  thread_local std::minstd_rand random{std::random_device{}()};
-  std::uniform_real_distribution<double> uniform;
-  auto delay =
-      ctx->settings->restart_backoff.delay(st.failures, uniform(random));
-  send_later(self, delay, tick_atom_v, ++st.retry_number);
+  send_later(self, pause_after(st.failures, ctx), tick_atom_v,
+             ++st.retry_number);
 }
 
 void started_one(self_ptr self, const pool_context_ptr& ctx,
                  const std::string& id) {
   auto& st = state_of(self);
   st.starting.erase(id);
+  st.failed = {};
   st.failures = 0;
   fill(self, ctx);
 }
 
-void not_started(self_ptr self, const pool_context_ptr& ctx,
-                 const std::string& id, const caf::error& why) {
+// None of those that were asked for has been started.
+void all_failed(self_ptr self, const pool_context_ptr& ctx,
+                const caf::error& why) {
   auto& st = state_of(self);
-  st.starting.erase(id);
-  // The supervisor has it and restarts it by itself.
-  if (why == supervision_errc::already_started)
-    return;
-  if (!st.starting.empty())
-    return; // what comes of the others decides
   ++st.failures;
   fill_later(self, ctx);
   // A supervisor that is restarted itself says nothing about workers, and one
@@ -52,21 +58,54 @@ void not_started(self_ptr self, const pool_context_ptr& ctx,
     ctx->degrade(cause ? cause : why);
 }
 
+// Its supervisor has it, as far as it knows: it is about to forget it, restarts
+// it by itself, or is starting it for somebody who has been killed since.
+bool is_there(const caf::error& why) {
+  return why == supervision_errc::already_started
+         || why == supervision_errc::running
+         || why == supervision_errc::restarting;
+}
+
+void not_started(self_ptr self, const pool_context_ptr& ctx,
+                 const vacancy& place, const caf::error& why) {
+  auto& st = state_of(self);
+  st.starting.erase(place.worker);
+  if (is_there(why) && place.seat == no_index)
+    send_later(self, a_moment, look_atom_v);
+  else if (!st.failed || !is_there(why))
+    st.failed = why;
+  // What comes of the others decides.
+  if (st.starting.empty() && st.failed)
+    all_failed(self, ctx, std::exchange(st.failed, {}));
+}
+
 // A supervisor that does not answer ends or is being restarted itself.
 timespan answer_limit(const pool_context_ptr& ctx, timespan work) {
   return work + ctx->settings->worker_shutdown + std::chrono::seconds(30);
 }
 
+// Somebody had its supervisor stop it, which keeps it.
+void start_again(self_ptr self, const pool_context_ptr& ctx,
+                 const caf::actor& supervisor, const vacancy& place) {
+  request(self, supervisor, answer_limit(ctx, ctx->settings->start_timeout),
+          restart_child_atom_v, place.worker)
+      .then([=](const caf::actor&) { started_one(self, ctx, place.worker); },
+            [=](const caf::error& why) { not_started(self, ctx, place, why); });
+}
+
 void start_one(self_ptr self, const pool_context_ptr& ctx,
-               const caf::actor& supervisor,
-               const pool_context::core_type::vacancy& place) {
-  auto id = place.worker;
-  state_of(self).starting.insert(id);
+               const caf::actor& supervisor, const vacancy& place) {
+  state_of(self).starting.insert(place.worker);
   // The start has a limit of its own.
-  self->request(supervisor, answer_limit(ctx, ctx->settings->start_timeout),
-                start_child_atom_v, worker_child(ctx, place))
-      .then([=](const caf::actor&) { started_one(self, ctx, id); },
-            [=](const caf::error& why) { not_started(self, ctx, id, why); });
+  request(self, supervisor, answer_limit(ctx, ctx->settings->start_timeout),
+          start_child_atom_v, worker_child(ctx, place))
+      .then([=](const caf::actor&) { started_one(self, ctx, place.worker); },
+            [=](const caf::error& why) {
+              if (why == supervision_errc::already_present)
+                start_again(self, ctx, supervisor, place);
+              else
+                not_started(self, ctx, place, why);
+            });
 }
 
 // Starts what is missing, a bounded number at once.
@@ -85,43 +124,53 @@ void fill(self_ptr self, const pool_context_ptr& ctx) {
   }
 }
 
-// Ends a worker for good: its supervisor is to forget it, too.
+// Ends a worker for good: its supervisor is to forget it, too, so that its
+// place can be filled again however long it takes to end.
 void stop_one(self_ptr self, const pool_context_ptr& ctx,
-              const caf::actor& supervisor, const std::string& id) {
-  state_of(self).stopping.insert(id);
-  auto limit = answer_limit(ctx, std::chrono::seconds(0));
-  auto done = [=] {
+              const pool_context::core_type::leftover& x) {
+  auto where = ctx->place_of(x.incarnation);
+  auto supervisor = caf::actor_cast<caf::actor>(where.supervisor);
+  if (!supervisor)
+    return; // it ends with that
+  state_of(self).stopping.insert(x.name);
+  auto done = [=, id = x.name] {
     state_of(self).stopping.erase(id);
-    fill(self, ctx); // it may be wanted again by now
+    fill(self, ctx);
   };
-  self->request(supervisor, limit, terminate_child_atom_v, id)
-      .then(
-          [=] {
-            self->request(supervisor, limit, delete_child_atom_v, id)
-                .then(done, [=](const caf::error&) { done(); });
-          },
-          [=](const caf::error&) { done(); });
+  request(self, supervisor, answer_limit(ctx, std::chrono::seconds(0)),
+          retire_child_atom_v, where.token)
+      .then(done, [=](const caf::error&) { done(); });
 }
 
 void stop_leftovers(self_ptr self, const pool_context_ptr& ctx) {
-  auto supervisor = ctx->part(pool_part::worker_supervisor);
-  if (!supervisor)
-    return;
-  for (auto& id : ctx->core.leftovers())
-    if (state_of(self).stopping.count(id) == 0)
-      stop_one(self, ctx, supervisor, id);
+  for (auto& x : ctx->core.leftovers())
+    stop_one(self, ctx, x);
 }
 
-// One of its requests does not stop. If the successor does not start, it has to
-// go all the same, and its supervisor goes on trying.
-void replace(self_ptr self, const pool_context_ptr& ctx,
-             const std::string& id) {
+// Whether it is there yet, and nobody in its place: if it had ended, its
+// supervisor would start another.
+bool has_no_successor(const pool_context_ptr& ctx, const std::string& id) {
+  auto all = ctx->stats(false).workers;
+  std::erase_if(all, [&](auto& w) { return w.worker != id; });
+  return !all.empty() && std::all_of(all.begin(), all.end(), [](auto& w) {
+    return w.state != worker_state::ready && w.state != worker_state::starting;
+  });
+}
+
+// One of its requests does not stop: it has to go, also if its successor does
+// not start at once.
+void replace(self_ptr self, const pool_context_ptr& ctx, const std::string& id,
+             std::uint32_t attempt) {
   auto supervisor = ctx->part(pool_part::worker_supervisor);
   if (!supervisor)
     return; // all workers are being replaced
-  self->request(supervisor, answer_limit(ctx, ctx->settings->start_timeout),
-                replace_child_atom_v, id)
-      .then([](const caf::actor&) {}, [](const caf::error&) {});
+  request(self, supervisor, answer_limit(ctx, ctx->settings->start_timeout),
+          replace_child_atom_v, id)
+      .then([](const caf::actor&) {},
+            [=](const caf::error&) {
+              send_later(self, pause_after(attempt, ctx), replace_child_atom_v,
+                         id, attempt);
+            });
 }
 
 void look(self_ptr self, const pool_context_ptr& ctx) {
@@ -132,16 +181,17 @@ void look(self_ptr self, const pool_context_ptr& ctx) {
 } // namespace
 
 caf::behavior pool(self_ptr self, pool_context_ptr ctx) {
-  self->set_default_handler(caf::drop);
-  self->set_error_handler([](caf::scheduled_actor*, caf::error&) {
-    // An error that nobody asked for ends nothing here.
-  });
+  replace_default_handlers(self);
   ctx->enter(pool_part::pool, self);
-  self->send(self, look_atom_v);
+  send_to_self(self, look_atom_v);
   return {
       [=](look_atom) { look(self, ctx); },
       [=](replace_child_atom, const std::string& id) {
-        replace(self, ctx, id);
+        replace(self, ctx, id, 1);
+      },
+      [=](replace_child_atom, const std::string& id, std::uint32_t attempt) {
+        if (has_no_successor(ctx, id))
+          replace(self, ctx, id, attempt + 1);
       },
       [=](tick_atom, std::uint64_t number) {
         if (number == state_of(self).retry_number)

@@ -22,7 +22,8 @@ struct pool_state {
   static inline const char* name = "charmer.pool";
 
   std::set<std::string> starting; ///< asked for, not yet answered
-  std::set<std::string> stopping; ///< likewise
+  std::set<std::string> stopping; ///< likewise, of their supervisor
+  caf::error failed;              ///< why, while others are being started
   std::uint32_t failures = 0;     ///< failed starts in a row
   std::uint64_t retry_number = 0; ///< of the retry that counts
 };

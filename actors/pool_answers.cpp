@@ -1,11 +1,11 @@
 // Part of pool_context.hpp: what callers are answered that is no worker's
 // answer.
 #include "charmer/actors/pool_context.hpp"
+#include "charmer/profiles/units.hpp"
 
 namespace charmer {
 
-void pool_context::answer(core_type::settlement& x,
-                          caf::execution_unit* context) {
+void pool_context::answer(core_type::settlement& x, actor_runner* context) {
   auto outcome = outcome_of(x);
   auto& why = outcome.get_as<caf::error>(0);
   tell_settled(x.code, x.who, why);
@@ -16,10 +16,9 @@ void pool_context::answer(core_type::settlement& x,
 }
 
 void pool_context::deliver(const caf_request& to, caf::message outcome,
-                           caf::execution_unit* context) {
+                           actor_runner* context) {
   if (to.caller && to.id.is_request())
-    to.caller->enqueue(door(), to.id.response_id(), std::move(outcome),
-                       context);
+    post(to.caller, door(), to.id.response_id(), std::move(outcome), context);
   else
     tell_failed(to, outcome.get_as<caf::error>(0));
 }
@@ -35,22 +34,21 @@ void pool_context::answer_late(core_type::settlement x, const caf::error& why) {
     worker->explain(std::move(late));
 }
 
-void pool_context::grant(effects::grant& x, caf::execution_unit* context) {
+void pool_context::grant(effects::grant& x, actor_runner* context) {
   auto t = now();
   auto left = x.until == time_point::max() ? infinite
               : x.until > t                ? timespan{x.until - t}
                                            : timespan{0};
   if (x.who.caller && x.who.id.is_request())
-    x.who.caller->enqueue(
-        door(), x.who.id.response_id(),
-        caf::make_message(granted{x.worker_name, x.incarnation, left}),
-        context);
+    post(x.who.caller, door(), x.who.id.response_id(),
+         caf::make_message(granted{x.worker_name, x.incarnation, left}),
+         context);
 }
 
 // A pool under load may refuse as often as it accepts: what is the same for
 // every request that was refused is made once.
 caf::message pool_context::outcome_of(const core_type::settlement& x) const {
-  auto alike = x.serial == 0 && !x.why && !x.errand
+  auto alike = x.serial == 0 && !x.why && !x.errand && x.who.correlation.empty()
                && !x.who.content.match_elements<invocation>();
   return alike ? alike_[static_cast<std::size_t>(x.code)]
                : caf::make_message(error_of(x));
@@ -65,6 +63,7 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
   f.incarnation = x.incarnation;
   f.request = x.serial;
   f.begun = x.begun;
+  f.correlation = correlation_of(x.who);
   if (x.who.content.match_elements<invocation>())
     f.command = x.who.content.get_as<invocation>(0).command;
   auto why = f.text.empty() ? std::string{} : ": " + f.text;
@@ -84,7 +83,10 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
       f.text = "no worker of the pool can be had at present" + why;
       break;
     case pool_errc::wait_timeout:
-      f.text = "no worker was free in time; the request never ran";
+      f.text = x.deaths == 0 ? "no worker was free in time; the request never "
+                               "ran"
+                             : "its worker died, and no other was free in time "
+                               "to run it again";
       break;
     case pool_errc::exec_timeout:
       f.text = x.overrun
@@ -93,7 +95,9 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
                    : "the deadline passed before the worker answered";
       break;
     case pool_errc::cancelled:
-      f.text = x.begun    ? "cancelled while it ran"
+      f.text = x.begun         ? "cancelled while it ran"
+               : x.deaths != 0 ? "cancelled before it could run again, for its "
+                                 "worker died"
                : x.errand ? "cancelled before it ran, or its lease has ended"
                           : "cancelled before it ran";
       break;
@@ -131,12 +135,14 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
       if (x.ending == worker_ending::expulsion) {
         f.text = "the worker was replaced because another request that it ran "
                  "did not stop (cancel_grace), and this one was not done in "
-                 "time (worker_shutdown)";
+                 "time: it has no deadline (worker_shutdown), or more workers "
+                 "hang than the pool has";
         break;
       }
       if (x.ending == worker_ending::stop) {
         f.text = "the worker was stopped, and this request was not done in "
-                 "time (worker_shutdown)";
+                 "time: neither before that nor within worker_shutdown ("
+                 + render_duration(settings->worker_shutdown) + ") after it";
         break;
       }
       if (!x.why && x.bounces != 0) {

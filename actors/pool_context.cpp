@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <random>
-#include <thread>
 
 namespace charmer {
 
@@ -64,6 +63,7 @@ pool_context::pool_context(caf::actor_system& sys, pool_settings x,
                            std::string where)
     : system(sys),
       settings(std::make_shared<const pool_settings>(std::move(x))),
+      settings_text(to_json(*settings)),
       breaker(charmer::limits_of(settings->breaker)), profile(std::move(p)),
       events(std::move(e)), functions(std::move(f)), path(std::move(where)),
       core(limits_of(*settings, &events->traced()), sys.clock().now()),
@@ -77,7 +77,7 @@ pool_context::pool_context(caf::actor_system& sys, pool_settings x,
 
 // -- effects ------------------------------------------------------------------
 
-void pool_context::carry_out(effects& out, caf::execution_unit* context,
+void pool_context::carry_out(effects& out, actor_runner* context,
                              const caf::strong_actor_ptr& caller) {
   if (out.watch && caller)
     watch(caller);
@@ -87,15 +87,18 @@ void pool_context::carry_out(effects& out, caf::execution_unit* context,
   if (!out.assignments.empty()) {
     auto from = door();
     effects more;
+    auto went_down = false;
     for (auto& x : out.assignments) {
       caf::message_id id{x.lease | caf::message_id::default_async_value};
       profile->execute_request(x.to, from, id, std::move(x.what.content),
                                context);
-      if (x.gate && x.gate->leave())
+      if (x.gate && x.gate->leave()) {
+        went_down = true;
         core.sent(*x.gate, now(), more);
+      }
     }
     // A worker that went down while it was being sent to leaves more to do.
-    if (!more.settlements.empty() || more.wake)
+    if (went_down)
       carry_out(more, context, nullptr);
   }
   for (auto& x : out.grants)
@@ -103,12 +106,12 @@ void pool_context::carry_out(effects& out, caf::execution_unit* context,
   for (auto& x : out.settlements)
     answer(x, context);
   for (auto& x : out.cancellations)
-    x.to->enqueue(nullptr, caf::message_id{0},
-                  caf::make_message(cancel_atom_v, x.lease), context);
+    post(x.to, nullptr, caf::message_id{0},
+         caf::make_message(cancel_atom_v, x.lease), context);
   for (auto& x : out.expulsions)
     profile->stop_worker(x, worker_end::at_once, context);
   for (auto& x : out.dismissals)
-    profile->stop_worker(x, worker_end::finished, context);
+    dismiss(x, context);
   for (auto& x : out.overruns)
     tell_overrun(x);
   if (out.circuit != breaker_change::none)
@@ -124,6 +127,14 @@ void pool_context::carry_out(effects& out, caf::execution_unit* context,
          timespan{out.tick_at->time_since_epoch()});
   if (out.wake)
     wake(pool_part::queue_manager, look_atom_v);
+}
+
+// From now on it is its supervisor that waits for its end.
+void pool_context::dismiss(const effects::dismissal& x, actor_runner* context) {
+  profile->stop_worker(x.who, worker_end::finished, context);
+  auto where = place_of(x.incarnation);
+  if (auto sup = caf::actor_cast<caf::actor>(where.supervisor))
+    cast(sup, child_idle_atom_v, where.token);
 }
 
 void pool_context::watch(const caf::strong_actor_ptr& caller) {
@@ -148,10 +159,18 @@ caf::actor pool_context::part(pool_part which) const {
   return caf::actor_cast<caf::actor>(parts_[static_cast<std::size_t>(which)]);
 }
 
-void pool_context::remember(std::uint64_t incarnation, worker_info info) {
+void pool_context::remember(std::uint64_t incarnation, worker_info info,
+                            its_place where) {
   std::lock_guard guard{parts_mutex_};
   info.handle = nullptr; // whoever keeps the door must not keep a worker
-  workers_.insert_or_assign(incarnation, std::move(info));
+  workers_.insert_or_assign(incarnation,
+                            std::pair{std::move(info), std::move(where)});
+}
+
+void pool_context::note_gil(std::uint64_t incarnation) {
+  std::lock_guard guard{parts_mutex_};
+  if (auto i = workers_.find(incarnation); i != workers_.end())
+    i->second.first.gil_enabled = true;
 }
 
 void pool_context::forget(std::uint64_t incarnation) {
@@ -164,7 +183,13 @@ std::optional<worker_info> pool_context::info(std::uint64_t incarnation) const {
   auto i = workers_.find(incarnation);
   if (i == workers_.end())
     return std::nullopt;
-  return i->second;
+  return i->second.first;
+}
+
+its_place pool_context::place_of(std::uint64_t incarnation) const {
+  std::lock_guard guard{parts_mutex_};
+  auto i = workers_.find(incarnation);
+  return i == workers_.end() ? its_place{} : i->second.second;
 }
 
 void pool_context::set_door(const caf::actor& x) {
@@ -173,22 +198,6 @@ void pool_context::set_door(const caf::actor& x) {
 
 caf::strong_actor_ptr pool_context::door() const {
   return door_.lock();
-}
-
-std::shared_ptr<const void> pool_context::visit() {
-  return visitors_;
-}
-
-bool pool_context::wait_until_vacant(
-    std::chrono::steady_clock::time_point limit) {
-  auto vacant = core.wait_until_vacant(limit);
-  // Whoever told of the last death is on the way out.
-  while (visitors_.use_count() > 1) {
-    if (std::chrono::steady_clock::now() >= limit)
-      return false;
-    std::this_thread::yield();
-  }
-  return vacant;
 }
 
 // -- the pool as a whole -----------------------------------------------------
@@ -201,26 +210,51 @@ void pool_context::degrade(const caf::error& why) {
          describe(core.last_error().value_or(why)));
 }
 
-void pool_context::open() {
+void pool_context::exhausted(const caf::error& why) {
+  with_core(nullptr, [&](effects& out) { core.retire_all(now(), out); });
+  degrade(why);
+}
+
+std::uint64_t pool_context::open() {
+  std::lock_guard guard{reign_mutex_};
   closed_ = false;
   core.reopen();
+  return ++reign_;
+}
+
+std::uint64_t pool_context::reign() const {
+  std::lock_guard guard{reign_mutex_};
+  return reign_;
 }
 
 void pool_context::close() {
-  with_core(nullptr, [&](effects& out) { core.close(now(), out); });
-  closed_ = true;
+  close(reign());
+}
+
+void pool_context::close(std::uint64_t reign) {
+  with_core(nullptr, [&](effects& out) {
+    std::lock_guard guard{reign_mutex_};
+    if (reign != reign_)
+      return;
+    core.close(now(), out);
+    closed_ = true;
+  });
 }
 
 resized pool_context::resize(std::uint32_t size) {
   auto plan = plan_size(size, settings->min_size, settings->max_size,
                         settings->max_overflow != 0);
   resized result{core.size(), plan.size, std::move(plan.not_done)};
-  with_core(nullptr,
-            [&](effects& out) { core.resize(result.after, now(), out); });
+  auto recovered = with_core(nullptr, [&](effects& out) {
+    return core.resize(result.after, now(), out);
+  });
   if (result.after != result.before)
     tell("charmer.pool.resized", severity::info,
          "from " + std::to_string(result.before) + " to "
              + std::to_string(result.after) + " workers");
+  if (recovered)
+    tell("charmer.pool.recovered", severity::info,
+         "a worker that was to go is wanted again");
   tell_initialised(); // those that are ready may be all that are wanted now
   return result;
 }
@@ -292,6 +326,7 @@ pool_stats pool_context::stats(bool with_memory) const {
   result.waiting_bytes = snapshot.waiting_bytes;
   result.sessions = snapshot.sessions;
   result.counts = snapshot.counts;
+  result.settings = settings_text;
   for (auto& w : snapshot.workers)
     result.workers.push_back(stats_of(std::move(w), with_memory));
   return result;

@@ -36,6 +36,9 @@ struct caf_request {
   std::string correlation{}; ///< of one that has none in its content
 };
 
+/// What its caller calls a request; empty: nothing.
+const std::string& correlation_of(const caf_request& x);
+
 struct core_traits {
   using request = caf_request;
   using worker = caf::strong_actor_ptr;
@@ -51,6 +54,12 @@ enum class pool_part : std::uint8_t {
   worker_supervisor,
   lifecycle_manager, ///< of all pools
   pool_supervisor,
+};
+
+/// Which child of which supervisor a worker is.
+struct its_place {
+  caf::actor_addr supervisor;
+  std::uint64_t token = 0;
 };
 
 /// The collections that the settings name.
@@ -74,6 +83,8 @@ public:
 
   caf::actor_system& system;
   const std::shared_ptr<const pool_settings> settings;
+  /// The same as JSON, written once.
+  const std::string settings_text;
   /// Which failures the breaker counts, read once.
   const breaker_limits breaker;
   const std::shared_ptr<worker_profile> profile;
@@ -94,12 +105,15 @@ public:
   /// and the actor system may be gone.
   bool closed() const noexcept { return closed_; }
 
-  /// It is started (again).
-  void open();
+  /// It is started (again). Returns which reign this is, for `close`.
+  std::uint64_t open();
+
+  /// The present one, or the last.
+  std::uint64_t reign() const;
 
   /// Calls `f(effects)` on the core and carries the effects out.
   template <class F>
-  decltype(auto) with_core(caf::execution_unit* context, F f) {
+  decltype(auto) with_core(actor_runner* context, F f) {
     effects out;
     if constexpr (std::is_void_v<decltype(f(out))>) {
       f(out);
@@ -113,7 +127,7 @@ public:
 
   /// Sends what the core asked for. `caller` is whoever sent the request that
   /// led to them, if one did.
-  void carry_out(effects& out, caf::execution_unit* context,
+  void carry_out(effects& out, actor_runner* context,
                  const caf::strong_actor_ptr& caller);
 
   // -- the parts --------------------------------------------------------------
@@ -131,20 +145,16 @@ public:
       cast(who, std::forward<Ts>(xs)...);
   }
 
-  /// What is known of the living incarnations, their handles left out.
-  void remember(std::uint64_t incarnation, worker_info info);
+  /// What is known of the living incarnations, their handles left out, and
+  /// which children they are.
+  void remember(std::uint64_t incarnation, worker_info info, its_place where);
   void forget(std::uint64_t incarnation);
   std::optional<worker_info> info(std::uint64_t incarnation) const;
+  its_place place_of(std::uint64_t incarnation) const;
+  void note_gil(std::uint64_t incarnation);
 
   void set_door(const caf::actor& x);
   caf::strong_actor_ptr door() const;
-
-  /// Held by whoever calls in from a thread that the actor system does not
-  /// know: while one is, the system must not end.
-  [[nodiscard]] std::shared_ptr<const void> visit();
-
-  /// Blocks until every worker is gone and has told so, at most until `limit`.
-  bool wait_until_vacant(std::chrono::steady_clock::time_point limit);
 
   // -- what is answered (pool_answers.cpp) -----------------------------------
 
@@ -173,8 +183,16 @@ public:
   /// `pool_degraded` until a worker is ready.
   void degrade(const caf::error& why);
 
+  /// The workers have used up their intensity: those that are left are about to
+  /// be stopped, however long that takes, and the pool is degraded.
+  void exhausted(const caf::error& why);
+
   /// Answers what is left with `shutting_down`; no worker lives any more.
   void close();
+
+  /// The same at the end of this reign, unless another one has begun: whoever
+  /// tells of an end may be slower than whoever starts it again.
+  void close(std::uint64_t reign);
 
   /// Changes how many workers are wanted, within min_size and max_size.
   resized resize(std::uint32_t size);
@@ -203,11 +221,11 @@ public:
 
 private:
   caf::error error_of(const core_type::settlement& x) const;
-  void answer(core_type::settlement& x, caf::execution_unit* context);
+  void answer(core_type::settlement& x, actor_runner* context);
   void answer_late(core_type::settlement x, const caf::error& why);
   void deliver(const caf_request& to, caf::message outcome,
-               caf::execution_unit* context);
-  void grant(effects::grant& x, caf::execution_unit* context);
+               actor_runner* context);
+  void grant(effects::grant& x, actor_runner* context);
   void
   tell_overrun(const overrun_notice<caf_request, caf::strong_actor_ptr>& x);
   void tell_circuit(breaker_change x);
@@ -218,6 +236,7 @@ private:
 
   worker_stats stats_of(worker_snapshot x, bool with_memory) const;
 
+  void dismiss(const effects::dismissal& x, actor_runner* context);
   void watch(const caf::strong_actor_ptr& caller);
 
   /// By code: what a request gets that was refused.
@@ -225,12 +244,13 @@ private:
              static_cast<std::size_t>(pool_errc::shutting_down) + 1>
       alike_;
 
+  mutable std::mutex reign_mutex_; // is locked before the core's
+  std::uint64_t reign_ = 0;
   std::atomic<bool> closed_ = false;
-  std::shared_ptr<const void> visitors_ = std::make_shared<int>();
   caf::weak_actor_ptr door_; // set once, before anybody else knows us
   mutable std::mutex parts_mutex_;
   std::array<caf::actor_addr, 6> parts_;
-  std::map<std::uint64_t, worker_info> workers_;
+  std::map<std::uint64_t, std::pair<worker_info, its_place>> workers_;
   std::map<std::string, std::uint64_t> recycled_;
   collection_names collections_;
   const time_point began_;

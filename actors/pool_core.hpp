@@ -99,11 +99,12 @@ public:
   /// `finish`; from now on the request is not tried again.
   std::optional<request> part(std::uint64_t lease_id);
 
-  /// A message with this lease reached a worker that is gone: it never began,
-  /// as far as one can tell. A behaviour that sent it to itself and ended looks
-  /// the same: after poison_after of them (at least 3) it is given up.
+  /// A message with this lease reached a worker that is gone, and goes to
+  /// another one. `suspect`: it may have begun nevertheless, and have ended the
+  /// worker; after poison_after of those (at least 3) it is given up.
   /// REQUIRES: the worker is gone, and not one to which it delegated this.
-  void bounced(std::uint64_t lease_id, time_point now, effects& out);
+  void bounced(std::uint64_t lease_id, bool suspect, time_point now,
+               effects& out);
 
   /// Whoever left this gate was the last one, and the worker died meanwhile.
   void sent(const send_gate& gate, time_point now, effects& out);
@@ -134,11 +135,22 @@ public:
   /// At most `limit` of them, base workers first.
   std::vector<vacancy> vacancies(std::size_t limit) const;
 
-  /// Workers that are no longer wanted and have nothing left to do.
-  std::vector<std::string> leftovers() const;
+  /// Whether there is such a place now, filled or not.
+  bool wants(const vacancy& x) const;
 
-  /// A new incarnation is being started. Returns its number.
-  std::uint64_t add_worker(const vacancy& where);
+  /// A worker that is no longer wanted and has nothing left to do.
+  struct leftover {
+    std::string name;
+    std::uint64_t incarnation = 0;
+  };
+
+  /// Takes those that there are; whoever asks has to end them. Their places may
+  /// be filled beside them.
+  std::vector<leftover> leftovers();
+
+  /// A new incarnation is being started; `beside` the one that it replaces.
+  /// Returns its number.
+  std::uint64_t add_worker(const vacancy& where, bool beside = false);
 
   /// The incarnation can be given requests; older ones of its seat retire.
   /// Returns whether the pool was degraded until now.
@@ -148,8 +160,9 @@ public:
                     effects& out);
 
   /// The incarnation was asked to end: it is given nothing more, and is told by
-  /// a dismissal when it has nothing left.
-  void worker_retiring(std::uint64_t incarnation, time_point now, effects& out);
+  /// a dismissal when it has nothing left. Returns whether it may take its time
+  /// for that: it was replaced, and is not asked for the second time.
+  bool worker_retiring(std::uint64_t incarnation, time_point now, effects& out);
 
   /// The incarnation is gone and nothing it was given can begin any more. What
   /// had begun is settled, or tried again if it is idempotent; the rest goes
@@ -237,8 +250,14 @@ public:
   /// or `why`. False: it was degraded already, or has a ready worker.
   bool degrade(const cause& why, time_point now, effects& out);
 
-  /// How many workers are wanted from now on.
-  void resize(std::uint32_t size, time_point now, effects& out);
+  /// All workers are about to be stopped: they finish what they have and are
+  /// given nothing more, nor is one that becomes ready all the same.
+  void retire_all(time_point now, effects& out);
+
+  /// How many workers are wanted from now on. Those that were no longer, and
+  /// are still busy, are taken back if they are wanted again. Returns whether
+  /// the pool was degraded until now.
+  bool resize(std::uint32_t size, time_point now, effects& out);
 
   std::uint32_t size() const;
 
@@ -367,12 +386,17 @@ private:
 
   // -- workers
   void vacate(std::uint32_t at, time_point now, effects& out);
+  void retire(std::uint32_t at);
+  void retire_namesakes(std::uint32_t at);
   void bury_all(std::uint32_t at, time_point now, effects& out);
   void keep_keys_of(std::uint32_t at);
   void scatter(std::uint32_t seat, time_point now, effects& out);
   void dismiss(std::uint32_t at, time_point now, effects& out);
+  bool can_be_recalled(const slot& w) const;
+  void recall(std::uint32_t at);
   void give_up(std::uint32_t at, time_point now, effects& out);
-  bool serves_others(std::uint32_t at) const;
+  bool serves_others(std::uint32_t at, bool endless) const;
+  void bound_hanging(time_point now, effects& out);
   void expel(std::uint32_t at, time_point now, effects& out);
   worker_ending ending_of(const slot& w) const;
   std::uint32_t overflow_wanted() const;

@@ -104,7 +104,7 @@ void pool_core<T>::release(std::uint32_t id, time_point now, effects& out) {
     if (r.role == purpose::lease)
       --w.held;
     else
-      busy_.add(now - r.running_since);
+      busy_.add(r.running_for(now));
   }
   if (w.seat != no_index)
     weigh(w.seat);
@@ -141,9 +141,13 @@ void pool_core<T>::next_errand(desk& from, std::uint32_t at, time_point now,
   }
 }
 
-// Gives every worker that was touched what it may have.
+// Gives every worker that was touched what it may have. While the pool is
+// degraded nothing waits: what a worker had not begun when it went is answered,
+// too.
 template <class T>
 void pool_core<T>::serve(time_point now, effects& out) {
+  if (degraded_ && waiting_ != 0)
+    settle_waiting(pool_errc::pool_degraded, last_error_, now, out);
   while (!hungry_.empty()) {
     auto at = hungry_.back();
     hungry_.pop_back();
@@ -179,7 +183,7 @@ void pool_core<T>::settle_down(std::uint32_t at, time_point now, effects& out) {
     return;
   if (w.leaving) {
     w.leaving = false;
-    out.dismissals.push_back(w.handle);
+    out.dismissals.push_back({w.handle, w.incarnation});
   } else if (w.dismissed) {
     out.administer = true;
   } else if (w.overflow && w.state == worker_state::ready) {
@@ -222,7 +226,7 @@ pool_errc pool_core<T>::submit_errand(submission x, time_point now,
   if (code != pool_errc::none)
     return refuse(std::move(x), code, out);
   x.how = {};
-  auto kind = commands_.find(x.command);
+  auto kind = commands_.meet(x.command);
   auto id = admit(std::move(x), kind, now, out);
   requests_[id].role = purpose::errand;
   requests_[id].line = lease_id;

@@ -29,11 +29,11 @@ auto pool_core<T>::finish(std::uint64_t lease_id, verdict how,
   if (r.state == stage::cancelling) {
     ++counts_.stale;
     if (traced())
-      trace(request_step::stale, id, now - r.running_since, out);
+      trace(request_step::stale, id, r.running_for(now), out);
   } else {
     if (traced())
-      trace(request_step::executed, id,
-            measured.value_or(now - r.running_since), out);
+      trace(request_step::executed, id, measured.value_or(r.running_for(now)),
+            out);
     ++(how == verdict::success ? counts_.replied : counts_.failed);
     judge(id, how, now, out);
     result = std::move(r.what);
@@ -56,7 +56,7 @@ auto pool_core<T>::part(std::uint64_t lease_id) -> std::optional<request> {
 }
 
 template <class T>
-void pool_core<T>::bounced(std::uint64_t lease_id, time_point now,
+void pool_core<T>::bounced(std::uint64_t lease_id, bool suspect, time_point now,
                            effects& out) {
   auto guard = brief_lock(mutex_);
   auto id = requests_.find(lease_id);
@@ -65,7 +65,9 @@ void pool_core<T>::bounced(std::uint64_t lease_id, time_point now,
   vacate(requests_[id].worker, now, out);
   auto& r = requests_[id];
   auto limit = std::max(limits_.poison_after, least_bounces);
-  if (r.state == stage::leased && ++r.bounces >= limit) {
+  if (suspect && may_have_begun(id))
+    ++r.bounces;
+  if (r.state == stage::leased && r.bounces >= limit) {
     settle(id, may_run_again(r) ? pool_errc::poisoned : pool_errc::worker_died,
            true, std::nullopt, now, out);
     release(id, now, out);
@@ -126,7 +128,7 @@ void pool_core<T>::settle(std::uint32_t id, pool_errc code, bool begun,
   if (traced() && (begun || code == pool_errc::cancelled))
     trace(code == pool_errc::cancelled ? request_step::cancelled
                                        : request_step::executed,
-          id, begun ? now - r.running_since : nanoseconds{0}, out, code);
+          id, begun ? r.running_for(now) : nanoseconds{0}, out, code);
   settlement s;
   s.who = std::move(r.what);
   s.code = code;
@@ -232,8 +234,8 @@ void pool_core<T>::let_go(std::uint32_t id, std::uint64_t books::*counter,
   }
   ++(counts_.*counter);
   // What it had of its time to wait it has again.
-  if (r.queue_deadline < time_point::max() - (now - r.running_since))
-    r.queue_deadline += now - r.running_since;
+  if (auto ran = r.running_for(now); r.queue_deadline < time_point::max() - ran)
+    r.queue_deadline += ran;
   if (traced())
     trace(counter == &books::retried ? request_step::retried
                                      : request_step::requeued,

@@ -34,7 +34,7 @@ pool_errc pool_core<T>::submit(submission x, time_point now, effects& out) {
     if (session == no_index)
       return refuse_session(std::move(x), pool_errc::queue_full, out);
   }
-  auto kind = commands_.find(x.command);
+  auto kind = commands_.meet(x.command);
   auto to =
       by_session ? choose_home(x, session, kind, now) : choose(x, kind, now);
   if (to.refusal == pool_errc::none && to.worker == no_index && !fits(x, to))

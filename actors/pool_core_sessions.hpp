@@ -60,9 +60,8 @@ auto pool_core<T>::choose_new_home(const submission& x, std::uint32_t session,
 template <class T>
 std::uint32_t pool_core<T>::some_seat(std::uint32_t session) {
   auto best = seats_.best();
-  return best != no_index
-             ? best
-             : jump_hash(stable_hash(sessions_.name(session)), seats_.size());
+  return best != no_index ? best
+                          : jump_hash(sessions_.hash(session), seats_.size());
 }
 
 template <class T>

@@ -162,7 +162,7 @@ void pool_core<T>::overran(std::uint32_t id, time_point now, effects& out) {
   auto report = limits_.overruns.report(++r.warnings);
   ++counts_.overruns;
   out.overruns.push_back({r.serial, r.what, w.name, w.incarnation, w.handle,
-                          now - r.running_since, report->alert});
+                          r.running_for(now), report->alert});
   if (report->alert != overrun_alert::max_overrun_limit) {
     arm_overrun(id, out);
     return;

@@ -7,23 +7,33 @@
 namespace charmer {
 
 template <class T>
-void pool_core<T>::resize(std::uint32_t size, time_point now, effects& out) {
+bool pool_core<T>::resize(std::uint32_t size, time_point now, effects& out) {
   auto guard = brief_lock(mutex_);
   auto had_seats = seats_.size() != 0;
   seats_.resize(size);
   if (!had_seats && size != 0)
     send_home(out);
+  auto recovered = false;
   for (std::uint32_t at = 0; at < workers_.size(); ++at) {
     auto& w = workers_[at];
-    if (w.used && !w.dead && w.seat != no_index && w.seat >= size
-        && w.state == worker_state::ready)
+    if (!w.used || w.dead || w.seat == no_index)
+      continue;
+    if (w.seat >= size && w.state == worker_state::ready) {
       dismiss(at, now, out);
+    } else if (w.seat < size && can_be_recalled(w)) {
+      recall(at);
+      recovered = std::exchange(degraded_, false) || recovered;
+      last_error_.reset();
+    }
   }
   // Closed seats that nobody sat in may have had lines all the same.
   for (auto seat = size; seat < seats_.all(); ++seat)
     scatter(seat, now, out);
   serve(now, out);
+  out.wake = out.wake || head_of_queue() != no_index;
   out.administer = true;
+  changed_.notify_all();
+  return recovered && !overburdened_;
 }
 
 template <class T>
@@ -41,8 +51,19 @@ bool pool_core<T>::degrade(const cause& why, time_point now, effects& out) {
   if (degraded_ || closing_ || workers_.ready() > 0)
     return false;
   degraded_ = true;
-  settle_waiting(pool_errc::pool_degraded, last_error_, now, out);
+  serve(now, out);
   return true;
+}
+
+template <class T>
+void pool_core<T>::retire_all(time_point now, effects& out) {
+  auto guard = brief_lock(mutex_);
+  for (std::uint32_t at = 0; at < workers_.size(); ++at)
+    if (workers_[at].used && !workers_[at].dead) {
+      vacate(at, now, out);
+      workers_[at].dismissed = false; // who stops them all stops these, too
+    }
+  serve(now, out);
 }
 
 // -- the pool as a whole ------------------------------------------------------
@@ -182,9 +203,16 @@ pool_snapshot pool_core<T>::snapshot(time_point now) const {
     x.held = w.held != 0;
     if (w.seat != no_index && seats_[w.seat].worker == at)
       x.line = seats_[w.seat].line.size;
-    if (auto id = w.leases.head; id != no_index) {
+    // What does not stop, or else the oldest that it runs.
+    auto id = w.leases.head;
+    while (w.hangs_since && id != no_index
+           && requests_[id].state != stage::cancelling)
+      id = requests_[id].next;
+    if (id == no_index)
+      id = w.leases.head;
+    if (id != no_index) {
       x.task = commands_.name_of(requests_[id].kind);
-      x.running_for = now - requests_[id].running_since;
+      x.running_for = requests_[id].running_for(now);
     }
     result.workers.push_back(std::move(x));
   }

@@ -14,7 +14,7 @@ auto pool_core<T>::vacancies(std::size_t limit) const -> std::vector<vacancy> {
   auto guard = brief_lock(mutex_);
   std::set<std::string> present;
   for (auto& w : workers_)
-    if (w.used && !w.dead)
+    if (w.used && !w.dead && !w.replaced && !w.released)
       present.insert(w.name);
   std::vector<vacancy> result;
   for (std::uint32_t i = 0; i < seats_.size() && result.size() < limit; ++i)
@@ -31,12 +31,29 @@ auto pool_core<T>::vacancies(std::size_t limit) const -> std::vector<vacancy> {
 }
 
 template <class T>
-std::vector<std::string> pool_core<T>::leftovers() const {
+bool pool_core<T>::wants(const vacancy& x) const {
   auto guard = brief_lock(mutex_);
-  std::vector<std::string> result;
+  return x.seat == no_index || x.seat < seats_.size();
+}
+
+template <class T>
+auto pool_core<T>::leftovers() -> std::vector<leftover> {
+  auto guard = brief_lock(mutex_);
+  // As long as their supervisor has not heard of a successor, it knows these by
+  // their names.
+  std::set<std::string_view> busy;
   for (auto& w : workers_)
-    if (w.used && !w.dead && w.dismissed && w.leases.empty())
-      result.push_back(w.name);
+    if (w.used && !w.dead && w.replaced && !w.asked && !w.leases.empty())
+      busy.insert(w.name);
+  std::vector<leftover> result;
+  for (std::uint32_t at = 0; at < workers_.size(); ++at) {
+    auto& w = workers_[at];
+    if (!w.used || w.dead || !w.dismissed || w.released || w.replaced
+        || !w.leases.empty() || busy.count(w.name) != 0)
+      continue;
+    w.released = true;
+    result.push_back({w.name, w.incarnation});
+  }
   return result;
 }
 
@@ -55,12 +72,13 @@ std::uint32_t pool_core<T>::overflow_wanted() const {
 // -- coming and going ---------------------------------------------------------
 
 template <class T>
-std::uint64_t pool_core<T>::add_worker(const vacancy& where) {
+std::uint64_t pool_core<T>::add_worker(const vacancy& where, bool beside) {
   auto guard = brief_lock(mutex_);
   ++starting_;
   if (where.seat == no_index)
     ++overflow_;
   auto& w = workers_[workers_.add(where.worker, where.seat)];
+  w.beside = beside;
   w.request_limit =
       first_to_reach(limits_.max_requests, spread_of(w.incarnation));
   return w.incarnation;
@@ -75,51 +93,62 @@ bool pool_core<T>::worker_ready(std::uint64_t incarnation, worker handle,
   auto at = workers_.find(incarnation);
   if (at == no_index)
     return false;
+  commands_.settle();
   auto& w = workers_[at];
   w.handle = std::move(handle);
   w.capacity = capacity;
   w.proof = std::move(proof);
   w.since = now;
-  if (w.state == worker_state::starting) {
+  // It may have been retired while it started.
+  auto takes_part = w.state == worker_state::starting;
+  if (takes_part) {
     --starting_;
     w.state = worker_state::ready;
     if (w.seat != no_index) {
       auto before = seats_[w.seat].worker;
       seats_.take(w.seat, at);
-      if (before != no_index) {
-        workers_.retire(before); // it finishes what it has
-        if (limits_.managed)
-          note_worker(before);
-      }
+      if (before != no_index)
+        retire(before);
       weigh(w.seat);
       if (w.seat >= seats_.size())
         dismiss(at, now, out); // the pool shrank while it started
     }
     ++membership_;
+    if (w.beside)
+      retire_namesakes(at);
   }
   workers_.relist(at);
   if (limits_.managed)
     note_worker(at);
-  last_error_.reset();
+  auto recovered = takes_part && std::exchange(degraded_, false);
+  if (takes_part)
+    last_error_.reset();
   hungry_.push_back(at);
   serve(now, out);
   out.wake = out.wake || head_of_queue() != no_index || limits_.managed;
   changed_.notify_all();
-  return std::exchange(degraded_, false) && !overburdened_;
+  return recovered && !overburdened_;
 }
 
 template <class T>
-void pool_core<T>::worker_retiring(std::uint64_t incarnation, time_point now,
+bool pool_core<T>::worker_retiring(std::uint64_t incarnation, time_point now,
                                    effects& out) {
   auto guard = brief_lock(mutex_);
   auto at = workers_.find(incarnation);
   if (at == no_index)
-    return;
+    return false;
+  auto& w = workers_[at];
+  auto has_time = w.replaced && !w.asked;
+  w.asked = true;
+  w.hurried = !has_time;
   // One that was never ready knows by itself that it has nothing.
-  workers_[at].leaving = workers_[at].state != worker_state::starting;
+  w.leaving = w.since != time_point{};
   vacate(at, now, out);
   hungry_.push_back(at);
   serve(now, out);
+  // The end of its successor may have waited for that.
+  out.administer = out.administer || has_time;
+  return has_time;
 }
 
 template <class T>
@@ -141,6 +170,7 @@ void pool_core<T>::worker_died(std::uint64_t incarnation, const cause& why,
   w.why = why;
   if (w.abandoned)
     keep_keys_of(at);
+  out.worn = out.worn || w.replaced;
   workers_.bury(at);
   if (w.leases.empty())
     workers_.drop(at);
@@ -200,6 +230,29 @@ void pool_core<T>::vacate(std::uint32_t at, time_point now, effects& out) {
   if (w.seat != no_index && seats_[w.seat].worker == at) {
     seats_.leave(w.seat);
     scatter(w.seat, now, out);
+  }
+}
+
+// Another one has its place. It finishes what it has.
+template <class T>
+void pool_core<T>::retire(std::uint32_t at) {
+  workers_.retire(at);
+  workers_[at].replaced = true;
+  if (limits_.managed)
+    note_worker(at);
+}
+
+// Those that this one replaces, if they do not sit where it sits now: overflow
+// workers, or those of a seat that was closed meanwhile.
+template <class T>
+void pool_core<T>::retire_namesakes(std::uint32_t at) {
+  for (std::uint32_t i = 0; i < workers_.size(); ++i) {
+    auto& w = workers_[i];
+    if (i == at || !w.used || w.dead || w.state == worker_state::starting
+        || w.name != workers_[at].name)
+      continue;
+    overflow_wheel_.disarm(i);
+    retire(i);
   }
 }
 
@@ -267,32 +320,78 @@ void pool_core<T>::dismiss(std::uint32_t at, time_point now, effects& out) {
     out.administer = true;
 }
 
+template <class T>
+bool pool_core<T>::can_be_recalled(const slot& w) const {
+  return w.dismissed && !w.released && !w.replaced && !w.asked
+         && w.state == worker_state::retiring
+         && seats_[w.seat].worker == no_index;
+}
+
+// It was dismissed, is still busy, and wanted again.
+template <class T>
+void pool_core<T>::recall(std::uint32_t at) {
+  auto& w = workers_[at];
+  w.dismissed = false;
+  w.state = worker_state::ready;
+  ++membership_;
+  seats_.take(w.seat, at);
+  workers_.relist(at);
+  weigh(w.seat);
+  if (limits_.managed)
+    note_worker(at);
+  hungry_.push_back(at);
+}
+
 // One of its requests does not stop. Others that it runs are innocent: they go
-// on beside its successor, until they are done or their time is over.
+// on beside its successor, until they are done or their time is over. Those
+// that have no time have worker_shutdown: what hangs may hang them, too. And it
+// is not done for more workers than there are seats.
 template <class T>
 void pool_core<T>::give_up(std::uint32_t at, time_point now, effects& out) {
   auto& w = workers_[at];
   if (w.state == worker_state::expelled)
     return;
-  auto others = serves_others(at);
+  auto since = w.hangs_since.value_or(now);
+  auto others = serves_others(at, now - since < limits_.worker_shutdown);
   if (others && !w.hangs_since) {
     if (w.state == worker_state::ready && !w.overflow)
       out.replacements.push_back(w.name);
     vacate(at, now, out);
   }
-  if (!w.hangs_since)
-    w.hangs_since = now;
-  if (!others || now - *w.hangs_since >= limits_.worker_shutdown)
+  auto is_new = !std::exchange(w.hangs_since, since);
+  if (!others)
     expel(at, now, out);
+  else if (is_new)
+    bound_hanging(now, out);
 }
 
-// Whether it runs what somebody waits for.
+// Who asks again and again for what hangs would have a process each time. With
+// one too many, the one whose request hangs for longest goes at once.
 template <class T>
-bool pool_core<T>::serves_others(std::uint32_t at) const {
+void pool_core<T>::bound_hanging(time_point now, effects& out) {
+  std::uint32_t hanging = 0;
+  auto oldest = no_index;
+  for (std::uint32_t i = 0; i < workers_.size(); ++i) {
+    auto& w = workers_[i];
+    if (!w.used || w.dead || !w.hangs_since
+        || w.state == worker_state::expelled)
+      continue;
+    ++hanging;
+    if (oldest == no_index || *w.hangs_since < *workers_[oldest].hangs_since)
+      oldest = i;
+  }
+  if (hanging > std::max<std::size_t>(1, seats_.size()))
+    expel(oldest, now, out);
+}
+
+// Whether it runs what somebody waits for, `endless`: even without a deadline.
+template <class T>
+bool pool_core<T>::serves_others(std::uint32_t at, bool endless) const {
   auto id = workers_[at].leases.head;
   while (id != no_index) {
     auto& r = requests_[id];
-    if (r.state == stage::leased && r.role != purpose::lease
+    auto counts = endless || r.deadline != time_point::max();
+    if (counts && r.state == stage::leased && r.role != purpose::lease
         && may_have_begun(id))
       return true;
     id = r.next;
@@ -304,7 +403,7 @@ template <class T>
 worker_ending pool_core<T>::ending_of(const slot& w) const {
   if (w.state == worker_state::expelled || w.hangs_since)
     return worker_ending::expulsion;
-  return w.leaving || w.dismissed ? worker_ending::stop : worker_ending::death;
+  return w.hurried || w.dismissed ? worker_ending::stop : worker_ending::death;
 }
 
 template <class T>

@@ -31,19 +31,19 @@ std::string_view name_of(request_step x) {
   }
 }
 
-// What a request itself says wins; native ones cannot say it.
-const std::string& correlation_of(const caf_request& x) {
-  if (x.content.match_elements<invocation>())
-    return x.content.get_as<invocation>(0).options.correlation;
-  return x.correlation;
-}
-
 void set_correlation(event& to, const caf_request& from) {
   if (auto& x = correlation_of(from); !x.empty())
     to.set("correlation", x);
 }
 
 } // namespace
+
+// What a request itself says wins; native ones cannot say it.
+const std::string& correlation_of(const caf_request& x) {
+  if (x.content.match_elements<invocation>())
+    return x.content.get_as<invocation>(0).options.correlation;
+  return x.correlation;
+}
 
 void pool_context::tell(std::string name, severity level, std::string text,
                         const std::map<std::string, std::string>& details) {
@@ -136,6 +136,9 @@ void pool_context::tell_settled(pool_errc code, const caf_request& x,
     default:
       return;
   }
+  // That a question after a worker's health came too late is no news.
+  if (x.caller && x.caller == part(pool_part::lifecycle_manager))
+    return;
   auto count = often.add(now());
   if (!count)
     return;

@@ -31,34 +31,28 @@ bool is_question(const caf::mailbox_element& x) {
          || content.match_elements<checkin_atom, call_id>()
          || content.match_elements<cancel_atom, call_id>()
          || content.match_elements<credit_atom, call_id, std::uint32_t>()
-         || content.match_elements<caf::exit_msg>()
-         || content.match_elements<caf::down_msg>();
+         || stop_reason(content) || is_down(content);
 }
 
 // An address in front of a door, also of one on another node, that says how
 // requests are to be treated. Has no mailbox; runs in the sender's context.
-class preset : public caf::monitorable_actor {
+class preset : public actor_without_mailbox {
 public:
   preset(caf::actor_config& cfg, caf::actor door, call_options defaults)
-      : monitorable_actor(cfg), door_(std::move(door)),
+      : actor_without_mailbox(cfg), door_(std::move(door)),
         defaults_(std::move(defaults)) {
     // nop
   }
 
-  void enqueue(caf::mailbox_element_ptr what,
-               caf::execution_unit* context) override {
+  void receive(caf::mailbox_element_ptr what, actor_runner* context) override {
     if (what->mid.is_response())
       return;
-    if (is_question(*what)) {
+    if (is_question(*what) || is_composed(*what)) {
       door_->enqueue(std::move(what), context);
       return;
     }
-    auto content = what->move_content_to_message();
-    door_->enqueue(what->sender, what->mid, wrap(content), context);
-  }
-
-  void on_destroy() override {
-    // Everything it has is released by its members.
+    auto content = take_content(*what);
+    post(door_, what->sender, what->mid, wrap(content), context);
   }
 
   const char* name() const override { return "charmer.preset"; }

@@ -15,15 +15,16 @@
 // them, and `with` gives a handle with others. `pool_of` is a handle that is
 // typed as the workers are, so that the compiler checks what is sent.
 //
-// Threading: values; copies may be used from any thread.
+// Threading: values; copies may be used from any thread, and be sent in
+// messages, also to another node. Of a pool_of its untyped() is sent.
 //
 //   auto pool = *app->pool("sums");
-//   self->request(pool.actor(), 5s, 1, 2).receive([](int x) { … }, …);
+//   request(self, pool.actor(), 5s, 1, 2).receive([](int x) { … }, …);
 //   auto mine = pool.with({.strategy = charmer::hash_worker("customer 7")});
-//   self->request(mine.actor(), 5s, 1, 2).receive(…);
+//   request(self, mine.actor(), 5s, 1, 2).receive(…);
 //
 //   charmer::pool_of<adder_actor> sums = *app->pool_of<adder_actor>("sums");
-//   self->request(sums.actor(), 5s, 1, 2).receive([](int x) { … }, …);
+//   request(self, sums.actor(), 5s, 1, 2).receive([](int x) { … }, …);
 #pragma once
 
 #include "charmer/profiles/messages.hpp"
@@ -36,6 +37,7 @@ namespace charmer {
 
 class pool_handle {
 public:
+  /// No pool: requests are answered with an error, casts come to nothing.
   pool_handle() = default;
 
   pool_handle(std::string name, caf::actor door)
@@ -53,6 +55,11 @@ public:
   pool_handle with(call_options defaults) const;
 
   explicit operator bool() const noexcept { return static_cast<bool>(door_); }
+
+  template <class Inspector>
+  friend inspected<Inspector> inspect(Inspector& f, pool_handle& x) {
+    return inspect_fields(f, x, "charmer::pool_handle", x.name_, x.door_);
+  }
 
 private:
   std::string name_;

@@ -8,9 +8,18 @@
 #include "charmer/actors/task_monitor.hpp"
 #include "charmer/supervision/supervisor.hpp"
 
+#include <algorithm>
+#include <memory>
+#include <vector>
+
 namespace charmer {
 
 namespace {
+
+// Of the pool, as a child of the supervisor above it.
+std::string id_of(const std::string& name) {
+  return "pool " + name;
+}
 
 template <class Behavior>
 child_spec part_child(std::string id, Behavior behavior,
@@ -36,20 +45,19 @@ child_spec queue_manager_child(const pool_context_ptr& ctx) {
   return result;
 }
 
-// The pool as a whole reacts when its workers have used up their intensity: it
-// is degraded, or ends for the same reason, which the supervisor above takes
-// for a failure (an end by auto_shutdown would be an order to it).
-void watch_exhaustion(const caf::actor& workers, const caf::actor& pool,
-                      const pool_context_ptr& ctx) {
-  on_exit(workers, [weak = std::weak_ptr{ctx},
-                    above = pool.address()](const caf::error& reason) {
-    auto ctx = weak.lock();
-    if (!ctx || reason != supervision_errc::restart_intensity_reached)
+// A pool that escalates ends with its workers' supervisor, and for the same
+// reason, which the supervisor above takes for a failure (an end by
+// auto_shutdown would be an order to it).
+void escalate(const caf::actor& workers, const caf::actor& pool) {
+  on_exit(workers, [above = pool.address()](const caf::error& reason) {
+    if (reason == caf::exit_reason::user_shutdown)
       return;
-    ctx->degrade(reason);
-    auto pool = caf::actor_cast<caf::actor>(above);
-    if (pool && ctx->settings->exhausted == on_exhausted::escalate)
-      urgent_cast(pool, caf::exit_msg{above, reason});
+    auto why = reason;
+    if (reason == caf::exit_reason::kill) // which would end the pool unprepared
+      why = make_error(pool_errc::worker_died,
+                       "the supervisor of the workers was killed");
+    if (auto pool = caf::actor_cast<caf::actor>(above))
+      ask_to_stop(above, pool, why);
   });
 }
 
@@ -65,12 +73,23 @@ child_spec workers_child(const pool_context_ptr& ctx) {
   spec.strategy = strategy_of(settings);
   spec.intensity = {settings.intensity, settings.period};
   spec.events = ctx->events;
+  // One of them may hang, and nobody is to wait for that.
+  spec.when_exhausted = [weak = std::weak_ptr{ctx}](const caf::error& why) {
+    if (auto ctx = weak.lock())
+      ctx->exhausted(why);
+  };
+  // The pool promises its size, whoever gives orders to its supervisor.
+  spec.when_stopped = [weak = std::weak_ptr{ctx}](const std::string&) {
+    if (auto ctx = weak.lock())
+      ctx->wake(pool_part::pool, look_atom_v);
+  };
   auto result = supervisor_child("workers", std::move(spec));
   auto start = result.start;
   result.start = [=](const start_context& where) -> caf::expected<started> {
     auto child = start(where);
     if (child && child->handle) {
-      watch_exhaustion(child->handle, where.supervisor, ctx);
+      if (ctx->settings->exhausted == on_exhausted::escalate)
+        escalate(child->handle, where.supervisor);
       ctx->enter(pool_part::worker_supervisor, child->handle);
       ctx->wake(pool_part::pool, look_atom_v);
     }
@@ -88,13 +107,58 @@ child_spec workers_child(const pool_context_ptr& ctx) {
   return result;
 }
 
-// A pool that was stopped in order answers what is left; one that dies waits
-// for its successor.
-void watch_stop(const caf::actor& supervisor, const pool_context_ptr& ctx) {
-  on_exit(supervisor, [weak = std::weak_ptr{ctx}](const caf::error& reason) {
+// How often it is looked whether somebody is about to start a pool again.
+constexpr timespan interregnum = std::chrono::seconds(1);
+
+// Whether the supervisor that said this of its children starts that one again.
+bool will_start(const std::vector<child_info>& all, const std::string& id) {
+  return std::any_of(all.begin(), all.end(), [&](auto& x) {
+    return x.id == id && x.state != child_state::stopped;
+  });
+}
+
+// A pool whose supervisor has died waits for its successor, as do its callers,
+// unless nobody starts one: the supervisor above has ended, or had killed it.
+caf::behavior heir(caf::event_based_actor* self,
+                   const std::weak_ptr<pool_context>& weak,
+                   const caf::actor_addr& above, std::uint64_t reign) {
+  auto close = [=] {
+    if (auto ctx = weak.lock())
+      ctx->close(reign);
+    self->quit();
+  };
+  send_later(self, interregnum, look_atom_v);
+  return {[=](look_atom) {
     auto ctx = weak.lock();
-    if (ctx && reason == caf::exit_reason::user_shutdown)
-      ctx->close();
+    auto sup = caf::actor_cast<caf::actor>(above);
+    if (!ctx || ctx->reign() != reign || !sup || has_ended(sup)) {
+      close();
+      return;
+    }
+    send_later(self, interregnum, look_atom_v);
+    request(self, sup, interregnum, which_children_atom_v)
+        .then(
+            [=, id = id_of(ctx->settings->name)](
+                const std::vector<child_info>& all) {
+              if (!will_start(all, id))
+                close();
+            },
+            [](const caf::error&) {});
+  }};
+}
+
+// A pool that was stopped in order answers what is left.
+void watch_end(const caf::actor& supervisor, const caf::actor& above,
+               const pool_context_ptr& ctx, std::uint64_t reign) {
+  on_exit(supervisor, [weak = std::weak_ptr{ctx}, above = above.address(),
+                       reign](const caf::error& reason) {
+    auto ctx = weak.lock();
+    if (!ctx)
+      return;
+    if (reason == caf::exit_reason::user_shutdown)
+      ctx->close(reign);
+    else
+      ctx->system.spawn<caf::hidden>(heir, weak, above, reign);
   });
 }
 
@@ -119,8 +183,7 @@ child_spec tree_of(const pool_context_ptr& ctx, std::vector<child_spec> more) {
   };
   for (auto& x : more)
     spec.children.push_back(std::move(x));
-  auto result =
-      supervisor_child("pool " + ctx->settings->name, std::move(spec));
+  auto result = supervisor_child(id_of(ctx->settings->name), std::move(spec));
   auto start = result.start;
   result.start = [=](const start_context& where) -> caf::expected<started> {
     if (auto tree = ctx->part(pool_part::pool_supervisor);
@@ -128,11 +191,11 @@ child_spec tree_of(const pool_context_ptr& ctx, std::vector<child_spec> more) {
       return make_error(pool_errc::already_started,
                         "pool \"" + ctx->settings->name
                             + "\" runs already, below another supervisor");
-    ctx->open();
+    auto reign = ctx->open();
     auto child = start(where);
     if (child && child->handle) {
       ctx->enter(pool_part::pool_supervisor, child->handle);
-      watch_stop(child->handle, ctx);
+      watch_end(child->handle, where.supervisor, ctx, reign);
     }
     return child;
   };
@@ -190,7 +253,7 @@ plan_pool(caf::actor_system& sys, pool_settings settings,
   if (auto errors = (*profile)->check(settings); !errors.empty())
     return make_error(errors);
   auto name = settings.name;
-  auto path = (above.empty() ? "" : above + "/") + "pool " + name;
+  auto path = (above.empty() ? "" : above + "/") + id_of(name);
   auto ctx = std::make_shared<pool_context>(
       sys, std::move(settings), std::move(*profile), std::move(events),
       pools.functions, path);

@@ -164,7 +164,7 @@ void look(self_ptr self, const pool_context_ptr& ctx) {
   auto queued =
       state_of(self).collections ? assign(self, ctx) : dispatch(self, ctx);
   if (undecided || queued)
-    self->send(self, look_atom_v);
+    send_to_self(self, look_atom_v);
 }
 
 void open_collections(self_ptr self, const pool_context_ptr& ctx) {
@@ -179,10 +179,10 @@ void open_collections(self_ptr self, const pool_context_ptr& ctx) {
 } // namespace
 
 caf::behavior queue_manager(self_ptr self, pool_context_ptr ctx) {
-  self->set_default_handler(caf::drop);
+  replace_default_handlers(self);
   ctx->enter(pool_part::queue_manager, self);
   open_collections(self, ctx);
-  self->send(self, look_atom_v);
+  send_to_self(self, look_atom_v);
   return {[=](look_atom) { look(self, ctx); }};
 }
 

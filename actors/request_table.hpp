@@ -8,8 +8,10 @@
 // Threading: none of its own; part of the pool core, under its lock.
 #pragma once
 
+#include "charmer/actors/caller_table.hpp"
 #include "charmer/profiles/strategy.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -29,9 +31,6 @@ struct request_key {
 
   friend bool operator==(const request_key&, const request_key&) = default;
 };
-
-/// Identity of a caller while it lives; nullptr: nobody waits for an answer.
-using caller_key = const void*;
 
 /// Where a request is in its life.
 enum class stage : std::uint8_t {
@@ -59,49 +58,64 @@ enum class purpose : std::uint8_t {
   errand, ///< the worker runs it for the holder of a lease
 };
 
+/// In the order of their use: of thousands that wait each is touched long after
+/// the one before, and what it costs is the lines of memory that are read.
 template <class Request>
 struct request_record {
   using time_point = std::chrono::steady_clock::time_point;
 
   Request what{};
   caller_key caller = nullptr;
-  request_key key;
-  std::uint64_t serial = 0;     ///< counts the requests of the pool
+
+  // -- what is looked at when it comes, gets a worker and ends ----------------
+
   std::uint64_t generation = 0; ///< changes with each lease
-  std::uint64_t bytes = 0;
   time_point deadline;
   time_point queue_deadline;
+  time_point since;                 ///< accepted
+  time_point running_since;         ///< as far as one can tell from outside
   std::chrono::nanoseconds cost{0}; ///< its share of the work in the pipe
   std::uint32_t kind = 0;           ///< which command
   std::uint32_t worker = no_index;
-  std::uint32_t deaths = 0;  ///< workers that died of it
-  std::uint32_t bounces = 0; ///< workers that were gone when it reached them
+  // neighbours in the queue or among its worker's leases
+  std::uint32_t next = no_index;
+  std::uint32_t prev = no_index;
+  std::uint64_t bytes = 0;
   stage state = stage::free;
   place where = place::nowhere;
   purpose role = purpose::task;
   std::uint8_t priority = 1; ///< 0 goes first
   bool probe = false;        ///< the breaker lets this one through, to see
   bool keyed = false;        ///< others of its key may wait behind it
-  std::uint64_t hash = 0;    ///< of its key
   bool alone = false;        ///< is never sent ahead, nor is one behind it
   bool streamed = false;     ///< a part of its answer has been given away
   bool homed = false;        ///< only the home of its session will do
-  std::uint32_t session = no_index;
-  bool overdue = false; ///< was first, not begun, when its grace was over
+  bool overdue = false;      ///< was first, not begun, when its grace was over
   std::optional<bool> idempotent;
-  worker_strategy how;
-  std::vector<request_key> chain; ///< who waits for it
-  std::uint32_t blocked_by = 0;   ///< requests in the queue that it waits for
-  std::uint32_t line = 0;         ///< whose, where lines have an owner
-  std::uint32_t warnings = 0;     ///< that it runs for long
-  time_point since;               ///< accepted
-  time_point running_since;       ///< as far as one can tell from outside
-  // neighbours in the queue or among its worker's leases
-  std::uint32_t next = no_index;
-  std::uint32_t prev = no_index;
-  // neighbours among its caller's requests
+  std::uint32_t line = 0;       ///< whose, where lines have an owner
+  std::uint32_t blocked_by = 0; ///< requests in the queue that it waits for
+  std::uint32_t session = no_index;
+  std::uint32_t warnings = 0; ///< that it runs for long
+  // its caller's number, and neighbours among that one's requests
+  std::uint32_t caller_number = no_index;
   std::uint32_t caller_next = no_index;
   std::uint32_t caller_prev = no_index;
+  std::vector<request_key> chain; ///< who waits for it
+
+  // -- what few requests have, or seldom matters ------------------------------
+
+  request_key key;
+  std::uint64_t serial = 0;  ///< counts the requests of the pool
+  std::uint32_t deaths = 0;  ///< workers that died of it
+  std::uint32_t bounces = 0; ///< workers that it may have ended, unseen
+  std::uint64_t hash = 0;    ///< of its key
+  worker_strategy how;
+
+  /// For how long it runs. Who asks may have looked at the clock before those
+  /// who let it run: then for no time at all.
+  std::chrono::nanoseconds running_for(time_point now) const {
+    return std::max(now - running_since, std::chrono::nanoseconds{0});
+  }
 };
 
 /// A doubly linked list through the members `next` and `prev` of the elements
@@ -236,12 +250,12 @@ public:
 
   /// Some request of a caller, or no_index.
   std::uint32_t first_of(caller_key who) const {
-    auto i = callers_.find(who);
-    return i == callers_.end() ? no_index : i->second;
+    auto number = callers_.find(who);
+    return number == caller_table::none ? no_index : firsts_[number];
   }
 
   /// The caller is gone. REQUIRES: none of its requests is left.
-  void forget_caller(caller_key who) { callers_.erase(who); }
+  void forget_caller(caller_key who) { callers_.leave(who); }
 
 private:
   static constexpr unsigned index_bits = 24;
@@ -266,12 +280,16 @@ private:
 
   bool link_caller(std::uint32_t id) {
     auto& r = records_[id];
-    auto [i, fresh] = callers_.try_emplace(r.caller, no_index);
+    auto [number, fresh] = callers_.enter(r.caller);
+    if (number == firsts_.size())
+      firsts_.push_back(no_index);
+    auto& first = firsts_[number];
+    r.caller_number = number;
     r.caller_prev = no_index;
-    r.caller_next = i->second;
-    if (r.caller_next != no_index)
-      records_[r.caller_next].caller_prev = id;
-    i->second = id;
+    r.caller_next = first;
+    if (first != no_index)
+      records_[first].caller_prev = id;
+    first = id;
     return fresh;
   }
 
@@ -280,9 +298,10 @@ private:
     if (r.caller_prev != no_index)
       records_[r.caller_prev].caller_next = r.caller_next;
     else
-      callers_[r.caller] = r.caller_next;
+      firsts_[r.caller_number] = r.caller_next;
     if (r.caller_next != no_index)
       records_[r.caller_next].caller_prev = r.caller_prev;
+    callers_.expect(r.caller, r.caller_number);
     r.caller = nullptr;
     r.caller_next = r.caller_prev = no_index;
   }
@@ -290,9 +309,9 @@ private:
   std::vector<record> records_;
   std::vector<std::uint32_t> free_;
   std::unordered_map<request_key, std::uint32_t, key_hash> by_key_;
-  // The first request of each; kept while the caller lives, because watching it
-  // anew would cost more.
-  std::unordered_map<caller_key, std::uint32_t> callers_;
+  // Kept while the caller lives, because watching it anew would cost more.
+  caller_table callers_;
+  std::vector<std::uint32_t> firsts_; // of each caller's requests, by number
   std::uint64_t serials_ = 0;
 };
 

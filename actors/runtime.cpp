@@ -6,6 +6,8 @@
 #include "charmer/supervision/event_manager.hpp"
 #include "charmer/supervision/supervisor.hpp"
 
+#include <algorithm>
+
 namespace charmer {
 
 namespace {
@@ -37,41 +39,69 @@ timespan bounded(timespan limit) {
   return std::min<timespan>(limit, std::chrono::hours(24 * 365));
 }
 
-caf::duration limit_of(timespan x) {
-  return caf::duration{std::chrono::ceil<std::chrono::milliseconds>(x)};
-}
-
 // A request to a supervisor from outside of any actor, answered with Results.
 template <class... Results, class... Ts>
 caf::error ask(const state_ptr& st, const caf::actor& whom, timespan limit,
                Ts&&... xs) {
   caf::scoped_actor self{st->system};
   caf::error result;
-  self->request(whom, limit_of(limit), std::forward<Ts>(xs)...)
+  request(self, whom, limit, std::forward<Ts>(xs)...)
       .receive([](const Results&...) {},
                [&](caf::error& e) { result = std::move(e); });
   return result;
 }
 
 // Waits for the end of an actor that was asked to end, then kills it.
-caf::error await_down(const state_ptr& st, const caf::actor& whom,
-                      timespan limit) {
+caf::error stop_and_wait(const state_ptr& st, const caf::actor& whom,
+                         timespan limit) {
   caf::scoped_actor self{st->system};
   self->monitor(whom);
-  self->send(whom,
-             caf::exit_msg{whom.address(), caf::exit_reason::user_shutdown});
-  auto down = false;
-  auto wait = [&](timespan span) {
-    self->receive([&](const caf::down_msg&) { down = true; },
-                  caf::after(span) >> [] {});
-  };
-  wait(limit);
-  if (down)
+  ask_to_stop(whom);
+  if (await_down(self, limit))
     return {};
-  self->send(whom, caf::exit_msg{whom.address(), caf::exit_reason::kill});
-  wait(std::chrono::seconds(1));
+  kill(whom);
+  await_down(self, std::chrono::seconds(1));
   return make_error(pool_errc::shutting_down,
                     "not everything stopped in time; the rest was killed");
+}
+
+struct name_claim {
+  ~name_claim() { state.release(name); }
+
+  runtime_state& state;
+  const std::string& name;
+};
+
+// Asks the root to end a pool, once what was accepted is finished or half of
+// the limit is over.
+caf::error end_in_order(const state_ptr& st, const caf::actor& root,
+                        pool_context& ctx, const std::string& id,
+                        steady_clock::time_point end) {
+  auto limit = until(end);
+  ctx.core.drain();
+  if (!ctx.settings->pool_sup_shutdown.kills_at_once())
+    ctx.core.wait_until_empty(after(limit / 2));
+  return ask(st, root, until(end), terminate_child_atom_v, id);
+}
+
+// How long that may take which happens at once.
+constexpr timespan killing_limit = std::chrono::seconds(10);
+
+// Answers what was accepted and kills the tree.
+caf::error end_at_once(const state_ptr& st, const caf::actor& root,
+                       pool_context& ctx, const std::string& id) {
+  ctx.close();
+  return ask(st, root, killing_limit, kill_child_atom_v, id);
+}
+
+// The end of a pool that has stopped: a worker that had to be killed tells of
+// its death afterwards. That takes a moment, also when there was no time.
+void bury(pool_registry& pools, pool_context& ctx,
+          steady_clock::time_point limit) {
+  ctx.core.wait_until_vacant(std::clamp(limit, after(std::chrono::seconds(1)),
+                                        after(std::chrono::seconds(5))));
+  ctx.close();
+  pools.leave(ctx.settings->name);
 }
 
 caf::error not_ready(const pool_context& ctx) {
@@ -146,19 +176,25 @@ caf::expected<pool_handle> runtime::pool(const std::string& name) const {
 }
 
 caf::expected<pool_handle> runtime::start_pool(pool_settings x) {
-  if (!state_->root)
+  auto name = x.name;
+  if (!state_->claim(name, after(std::chrono::seconds(10))))
+    return make_error(pool_errc::already_started,
+                      "pool \"" + name
+                          + "\" is being started or stopped elsewhere");
+  name_claim mine{*state_, name};
+  // Now, since a stop waits for those that hold a name.
+  auto root = state_->top();
+  if (!root)
     return make_error(pool_errc::shutting_down, "the runtime was stopped");
   auto plan =
       plan_pool(state_->system, resolved(std::move(x), state_->configured),
                 state_->events, *state_->pools, "root");
   if (!plan)
     return plan.error();
-  auto name = plan->handle.name();
   watch_overruns(*state_->events, *plan);
-  if (auto err = ask<caf::actor>(state_, state_->root, std::chrono::seconds(10),
+  if (auto err = ask<caf::actor>(state_, root, std::chrono::seconds(10),
                                  start_child_atom_v, plan->spec)) {
-    plan->context->close();
-    state_->pools->leave(name);
+    bury(*state_->pools, *plan->context, {});
     remove_overrun_handler(name, default_handler);
     return err;
   }
@@ -168,28 +204,38 @@ caf::expected<pool_handle> runtime::start_pool(pool_settings x) {
 }
 
 caf::error runtime::stop_pool(const std::string& name, timespan limit) {
-  auto ctx = state_->pools->find(name);
-  if (!ctx || !state_->root)
-    return {};
-  limit = bounded(limit);
-  auto end = after(limit);
-  ctx->core.drain();
-  if (!ctx->settings->pool_sup_shutdown.kills_at_once())
-    ctx->core.wait_until_empty(after(limit / 2));
-  auto id = "pool " + name;
-  if (ask(state_, state_->root, until(end), terminate_child_atom_v, id))
+  auto late = [&] {
     return make_error(pool_errc::shutting_down,
                       "pool \"" + name
                           + "\" did not stop in time and is still stopping; "
                             "stop it again to wait for it");
-  auto err = ask(state_, state_->root, std::chrono::seconds(1),
-                 delete_child_atom_v, id);
-  ctx->close();
-  state_->pools->leave(name);
+  };
+  auto at_once = limit <= timespan{0};
+  auto end = after(at_once ? killing_limit : bounded(limit));
+  if (!state_->claim(name, end))
+    return late();
+  name_claim mine{*state_, name};
+  auto root = state_->top();
+  auto ctx = state_->pools->find(name);
+  if (!ctx || !root)
+    return {};
+  auto id = "pool " + name;
+  auto err = at_once ? end_at_once(state_, root, *ctx, id)
+                     : end_in_order(state_, root, *ctx, id, end);
+  // With the root everything stops, or has stopped.
+  auto is_over = !err || is(err, supervision_errc::not_found) || has_ended(root)
+                 || (is(err, supervision_errc::shutting_down)
+                     && ctx->core.wait_until_vacant(end));
+  if (!is_over)
+    return late();
+  // If the root does not get round to it, whoever starts the pool again is told
+  // of it; there is none any more either way.
+  ask(state_, root, std::chrono::seconds(1), delete_child_atom_v, id);
+  bury(*state_->pools, *ctx, end);
   remove_overrun_handler(name, default_handler);
   std::lock_guard guard{state_->mutex};
   state_->handles.erase(name);
-  return err;
+  return {};
 }
 
 caf::error runtime::await_ready(timespan limit) {
@@ -246,15 +292,16 @@ caf::error runtime::recycle_worker(const std::string& pool,
 }
 
 caf::actor runtime::supervisor() const {
-  return state_->root;
+  return state_->top();
 }
 
 caf::expected<supervision_tree> runtime::tree(timespan limit) const {
-  if (!state_->root)
+  auto root = state_->top();
+  if (!root)
     return make_error(pool_errc::shutting_down, "the runtime was stopped");
   caf::expected<supervision_tree> result{caf::sec::none};
   caf::scoped_actor self{state_->system};
-  request_tree(self, state_->root, limit)
+  request_tree(self, root, limit)
       .receive([&](supervision_tree& x) { result = std::move(x); },
                [&](caf::error& e) { result = std::move(e); });
   return result;
@@ -274,21 +321,15 @@ caf::error runtime::stop(timespan limit) {
   auto total =
       bounded(limit == timespan{0} ? st.configured.stop_timeout : limit);
   auto end = after(total);
-  auto pools = st.pools->all();
-  for (auto& ctx : pools)
-    ctx->core.drain();
   auto drained = after(total / 2);
-  for (auto& ctx : pools)
+  st.await_unclaimed(drained);
+  for (auto& ctx : st.pools->all())
+    ctx->core.drain();
+  for (auto& ctx : st.pools->all())
     ctx->core.wait_until_empty(drained);
-  st.outcome = await_down(state_, root, until(end));
-  // A worker that had to be killed tells of its death afterwards, and must find
-  // the actor system still there.
-  auto buried = after(std::chrono::seconds(5));
-  for (auto& ctx : pools) {
-    ctx->wait_until_vacant(buried);
-    ctx->close();
-    st.pools->leave(ctx->settings->name);
-  }
+  st.outcome = stop_and_wait(state_, root, until(end));
+  for (auto& ctx : st.pools->all())
+    bury(*st.pools, *ctx, end);
   st.pools->functions->clear();
   // Observers end with what they observe, whoever still holds the hub.
   for (auto& x : st.events->which())
@@ -344,19 +385,31 @@ caf::expected<runtime> start(caf::actor_system& sys,
   return start(sys, std::move(*x));
 }
 
-caf::expected<pool_child> make_pool_child(caf::actor_system& sys,
-                                          pool_settings x,
-                                          std::shared_ptr<event_hub> events,
-                                          const std::string& path) {
-  // It has no runtime above it, and so a lifecycle manager of its own.
+namespace {
+
+// A pool without a runtime above it has a lifecycle manager of its own.
+caf::expected<planned_pool> plan_alone(caf::actor_system& sys, pool_settings x,
+                                       std::shared_ptr<event_hub> events,
+                                       const std::string& path) {
   auto alone = std::make_shared<pool_registry>();
   if (!events)
     events = std::make_shared<event_hub>(sys);
   auto plan = plan_pool(sys, std::move(x), events, *alone, path,
                         {lifecycle_child(alone)});
+  if (plan)
+    watch_overruns(*events, *plan);
+  return plan;
+}
+
+} // namespace
+
+caf::expected<pool_child> make_pool_child(caf::actor_system& sys,
+                                          pool_settings x,
+                                          std::shared_ptr<event_hub> events,
+                                          const std::string& path) {
+  auto plan = plan_alone(sys, std::move(x), std::move(events), path);
   if (!plan)
     return plan.error();
-  watch_overruns(*events, *plan);
   return pool_child{std::move(plan->spec), std::move(plan->handle)};
 }
 
@@ -364,24 +417,27 @@ caf::expected<linked_pool> start_linked(caf::local_actor* starter,
                                         pool_settings x,
                                         std::shared_ptr<event_hub> events) {
   auto& sys = starter->home_system();
-  auto child = make_pool_child(sys, std::move(x), events, "linked");
-  if (!child)
-    return child.error();
+  auto plan = plan_alone(sys, std::move(x), events, "linked");
+  if (!plan)
+    return plan.error();
   supervisor_spec spec;
   spec.name = "linked";
   spec.events = std::move(events);
-  spec.children = {std::move(child->spec)};
+  spec.children = {std::move(plan->spec)};
   auto supervisor = start_supervisor(sys, std::move(spec));
   if (!supervisor)
     return supervisor.error();
+  // Nobody starts the pool again, whatever this one ends of.
+  on_exit(*supervisor,
+          [ctx = plan->context](const caf::error&) { ctx->close(); });
   starter->link_to(*supervisor);
   // A supervisor does not heed links whose other end has ended normally. And
   // somebody has to keep it, if only the handle of its pool is kept.
   on_exit(caf::actor_cast<caf::strong_actor_ptr>(starter),
           [supervisor = *supervisor](const caf::error&) {
-            caf::anon_send_exit(supervisor, caf::exit_reason::user_shutdown);
+            ask_to_stop(supervisor);
           });
-  return linked_pool{*supervisor, std::move(child->handle)};
+  return linked_pool{*supervisor, std::move(plan->handle)};
 }
 
 } // namespace charmer

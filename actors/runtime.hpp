@@ -70,12 +70,17 @@ public:
   }
 
   /// Starts one more pool below the root. Blocks until its supervisor stands;
-  /// its workers start afterwards.
+  /// its workers start afterwards. A start or a stop of the same name that is
+  /// under way is waited for, at most 10 s.
+  /// @returns already_started if there is one of that name
   caf::expected<pool_handle> start_pool(pool_settings x);
 
   /// Drains and stops one pool: no new requests; what was accepted is finished,
   /// as far as half of the limit allows, and not at all if pool_sup_shutdown is
-  /// brutal_kill; then its tree stops. Blocks, at most for `limit`.
+  /// brutal_kill; then its tree stops. Blocks, at most for `limit`. No limit
+  /// (0): what was accepted is answered shutting_down and the workers are
+  /// killed, at once; blocks until they are gone, or a start or another stop of
+  /// the pool is over that is under way, at most some 10 s.
   /// @returns nothing, also if there is no such pool (any more); shutting_down
   /// if it was not over in time: it goes on stopping, and to stop it again
   /// waits for that
@@ -101,8 +106,8 @@ public:
   caf::expected<std::vector<pool_member>>
   workers(const std::string& name = "default") const;
 
-  /// All that can be known of a pool, as JSON: statistics, settings, which
-  /// collections are in office.
+  /// All that can be known of a pool, as JSON: statistics with its settings,
+  /// handles, which collections are in office.
   caf::expected<std::string>
   debug_information(const std::string& name = "default") const;
 
@@ -119,10 +124,12 @@ public:
   metadata(const std::string& name = "default") const;
 
   /// Replaces a worker now, without a dip: the successor takes over first. The
-  /// worker finishes what it has. Blocks until the successor is ready.
+  /// worker finishes what it has, however long that takes. Blocks until the
+  /// successor is ready.
   /// @param worker as `stats` calls it: "worker-3"
-  /// @returns no_such_pool; no_available_worker if that worker is not ready;
-  /// start_failed if its successor does not start, then it serves on
+  /// @returns no_such_pool; no_available_worker if that worker is not ready, or
+  /// was stopped meanwhile, as in a pool that shrinks; start_failed if its
+  /// successor does not start, then it serves on
   caf::error recycle_worker(const std::string& pool, const std::string& worker);
 
   lifecycle_stats lifecycle() const;
@@ -137,7 +144,7 @@ public:
   // -- what commands can call (host_functions.hpp) ----------------------------
 
   /// Makes a function callable by name for the commands of all pools, in place
-  /// of an earlier one of that name.
+  /// of an earlier one of that name; an empty one takes the name away.
   void register_function(const std::string& name, host_function f);
 
   /// The same for an actor: gets a host_call, answers with a payload or error.
@@ -171,7 +178,7 @@ public:
 
   /// Has requests reported that run longer than overrun_warning. A pool that
   /// has one also has the handler "default", which is log_overrun.
-  /// @returns as add_callbacks
+  /// @returns as add_callbacks; invalid_spec if there is no function
   caf::error add_overrun_handler(const std::string& pool,
                                  const std::string& name,
                                  std::function<void(const overrun&)> f);

@@ -31,9 +31,6 @@ runtime::debug_information(const std::string& name) const {
   auto ctx = state_->pools->find(name);
   if (!ctx)
     return no_pool(name);
-  settings alone;
-  alone.pools = {*ctx->settings};
-  auto all = nlohmann::ordered_json::parse(alone.to_json());
   auto impl = [](const std::string& chosen, const char* built_in) {
     return chosen.empty() ? std::string{built_in} : chosen;
   };
@@ -50,8 +47,7 @@ runtime::debug_information(const std::string& name) const {
         {"idle_workers", impl(x.idle_workers, "lifo_workers")},
         {"busy_workers", impl(x.busy_workers, "lifo_workers")},
         {"idle_overflow_workers",
-         impl(x.idle_overflow_workers, "lifo_workers")}}},
-      {"settings", all["pools"][0]}}
+         impl(x.idle_overflow_workers, "lifo_workers")}}}}
       .dump();
 }
 
@@ -136,9 +132,10 @@ caf::error runtime::add_observer(const std::string& pool_name, handler_spec x) {
   if (!state_->pools->find(pool_name))
     return no_pool(pool_name);
   auto name = x.name;
-  if (state_->events->add(std::move(x)))
+  auto why = state_->events->add(std::move(x));
+  if (why == supervision_errc::already_present)
     return make_error(pool_errc::already_started, "there are " + name);
-  return {};
+  return why;
 }
 
 caf::error runtime::remove_observer(const std::string& name) {

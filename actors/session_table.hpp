@@ -7,9 +7,12 @@
 // way. There are only so many: a new one is refused then, as long as none of
 // the others is due.
 //
+// Names may be long, and there may be many: only their hashes are kept. Two
+// names that share one share a home, which does neither of them harm.
+//
 // Threading: none of its own; part of the pool core, under its lock. Cost:
 // constant for every call (what is forgotten was paid for when it came); memory
-// only for sessions that there are.
+// only for sessions that there are, the same for each.
 //
 //   session_table sessions{10'000, 1h};
 //   auto s = sessions.enter("customer 7", now);   // a request comes
@@ -18,11 +21,11 @@
 #pragma once
 
 #include "charmer/actors/request_table.hpp"
+#include "charmer/profiles/strategy.hpp"
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -44,12 +47,13 @@ public:
   /// many as there may be.
   std::uint32_t enter(std::string_view name, time_point now) {
     forget(now);
-    auto known = by_name_.find(name);
-    if (known == by_name_.end()) {
-      if (by_name_.size() >= most_)
+    auto hash = stable_hash(name);
+    auto known = by_hash_.find(hash);
+    if (known == by_hash_.end()) {
+      if (by_hash_.size() >= most_)
         return no_index;
-      known = by_name_.emplace(name, take_free()).first;
-      sessions_[known->second].name = &known->first;
+      known = by_hash_.emplace(hash, take_free()).first;
+      sessions_[known->second].hash = hash;
     } else if (sessions_[known->second].requests == 0) {
       idle_.remove(sessions_, known->second);
     }
@@ -80,11 +84,12 @@ public:
     return sessions_[i].requests;
   }
 
-  const std::string& name(std::uint32_t i) const { return *sessions_[i].name; }
+  /// Of its name.
+  std::uint64_t hash(std::uint32_t i) const { return sessions_[i].hash; }
 
   /// How many are remembered at that time.
   std::size_t size(time_point now) const {
-    auto result = by_name_.size();
+    auto result = by_hash_.size();
     for (auto i = idle_.head; i != no_index && is_due(i, now);
          i = sessions_[i].next)
       --result;
@@ -93,22 +98,13 @@ public:
 
 private:
   struct session {
-    const std::string* name = nullptr;
+    std::uint64_t hash = 0;
     std::uint32_t home = no_index;
     std::uint32_t requests = 0;
     time_point used;
     // neighbours among those that have no request, the least recent first
     std::uint32_t next = no_index;
     std::uint32_t prev = no_index;
-  };
-
-  // So that a name is found without being copied.
-  struct hash {
-    using is_transparent = void;
-
-    std::size_t operator()(std::string_view x) const noexcept {
-      return std::hash<std::string_view>{}(x);
-    }
   };
 
   bool is_due(std::uint32_t i, time_point now) const {
@@ -134,15 +130,14 @@ private:
   }
 
   void drop(std::uint32_t i) {
-    by_name_.erase(by_name_.find(*sessions_[i].name));
+    by_hash_.erase(sessions_[i].hash);
     sessions_[i] = {};
     free_.push_back(i);
   }
 
   std::size_t most_;
   nanoseconds ttl_;
-  std::unordered_map<std::string, std::uint32_t, hash, std::equal_to<>>
-      by_name_;
+  std::unordered_map<std::uint64_t, std::uint32_t> by_hash_;
   std::vector<session> sessions_;
   std::vector<std::uint32_t> free_;
   index_list idle_;

@@ -20,6 +20,10 @@ registry& all() {
 } // namespace
 
 void register_strategy(const std::string& name, strategy_function f) {
+  if (!f) {
+    unregister_strategy(name);
+    return;
+  }
   auto& known = all();
   std::lock_guard guard{known.mutex};
   known.functions[custom_worker(name).value] = std::move(f);

@@ -40,7 +40,8 @@ namespace charmer {
 using strategy_function = std::function<caf::actor(
     const std::string& pool, const std::vector<caf::actor>& workers)>;
 
-/// Makes a function usable by name, in place of an earlier one of that name.
+/// Makes a function usable by name, in place of an earlier one of that name. An
+/// empty one: see unregister_strategy.
 void register_strategy(const std::string& name, strategy_function f);
 
 /// Requests that name it are treated from now on as if it threw: by the

@@ -139,18 +139,18 @@ private:
   bool over_ = false;
 };
 
-// All that comes of a stream has the id of its request's answer; CAF forgets
-// an id with each message, and drops what comes under a forgotten one.
+// All that comes of a stream has the id of its request's answer.
 template <class Self, class Reader>
 void await_more(Self* self, caf::message_id answer,
                 std::shared_ptr<Reader> reader) {
-  self->add_multiplexed_response_handler(
-      answer, caf::behavior{[=](chunk& x) {
-                              await_more(self, answer, reader);
-                              reader->take(x);
-                            },
-                            [=](stream_end& x) { reader->end(x); },
-                            [=](caf::error& why) { reader->fail(why); }});
+  then_answer(
+      self, answer,
+      [=](chunk& x) {
+        await_more(self, answer, reader);
+        reader->take(x);
+      },
+      [=](stream_end& x) { reader->end(x); },
+      [=](caf::error& why) { reader->fail(why); });
 }
 
 } // namespace detail
@@ -183,13 +183,11 @@ public:
     detail::stream_reader<F, G, H> reader{stream_, window_, std::move(on_chunk),
                                           std::move(on_end),
                                           std::move(on_error)};
-    while (!reader.over()) {
-      typename Self::accept_one_cond once;
-      self_->varargs_receive(
-          once, answer_, [&](chunk& x) { reader.take(x); },
+    while (!reader.over())
+      receive_answer(
+          self_, answer_, [&](chunk& x) { reader.take(x); },
           [&](stream_end& x) { reader.end(x); },
           [&](caf::error& why) { reader.fail(why); });
-    }
   }
 
   /// As stream_handle's.
@@ -212,11 +210,11 @@ auto stream(Self* self, const pool_handle& pool, std::string command,
   auto id = options.id;
   auto window = options.window;
   auto limit = detail::response_limit(self->system(), pool, options);
-  auto response =
-      self->request(pool.actor(), limit,
-                    invocation{std::move(command), std::move(args).take(),
-                               std::move(options)});
-  return pending_stream<Self>{self, response.id(), {pool, id}, window};
+  auto answer =
+      request_answers(self, pool.actor(), limit,
+                      invocation{std::move(command), std::move(args).take(),
+                                 std::move(options)});
+  return pending_stream<Self>{self, answer, {pool, id}, window};
 }
 
 inline auto stream(caf::scoped_actor& self, const pool_handle& pool,
@@ -227,8 +225,8 @@ inline auto stream(caf::scoped_actor& self, const pool_handle& pool,
 }
 
 /// Streams to an actor: it gets `chunk`s, each of which it has to acknowledge,
-/// and then one `stream_end` or `stream_failure`. The stream ends with it.
-/// Thread-safe.
+/// and then one `stream_end` or `stream_failure`. The stream ends with it; for
+/// an empty handle none is begun. Thread-safe.
 stream_handle stream_to(const caf::actor& consumer, const pool_handle& pool,
                         std::string command, arguments args = {},
                         call_options options = {});

@@ -57,8 +57,8 @@ template <class Self>
 auto execute(Self* self, const pool_handle& pool, std::function<void()> f,
              call_options options = {}) {
   options.idempotent = idempotence::no;
-  return self->request(pool.actor(), caf::infinite, std::move(options),
-                       caf::make_message(task{std::move(f)}));
+  return request(self, pool.actor(), caf::infinite, std::move(options),
+                 caf::make_message(task{std::move(f)}));
 }
 
 inline auto execute(caf::scoped_actor& self, const pool_handle& pool,
@@ -88,5 +88,3 @@ inline auto execute_async(caf::scoped_actor& self, const pool_handle& pool,
 void register_tasks();
 
 } // namespace charmer
-
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(charmer::task)

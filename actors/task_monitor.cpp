@@ -47,7 +47,7 @@ void tick(self_ptr self, const pool_context_ptr& ctx,
 } // namespace
 
 caf::behavior task_monitor(self_ptr self, pool_context_ptr ctx) {
-  self->set_default_handler(caf::drop);
+  replace_default_handlers(self);
   ctx->enter(pool_part::task_monitor, self);
   ctx->with_core(self->context(), [&](auto& out) { ctx->core.rearm(out); });
   return {

@@ -1,8 +1,10 @@
 #include "charmer/actors/worker.hpp"
 
+#include "charmer/profiles/units.hpp"
 #include "charmer/supervision/messages.hpp"
 
 #include <atomic>
+#include <csignal>
 #include <optional>
 
 namespace charmer {
@@ -18,7 +20,8 @@ public:
        const start_context& start)
       : ctx_(std::move(ctx)), id_(std::move(id)), incarnation_(incarnation),
         path_(start.path), token_(start.token),
-        supervisor_(start.supervisor.address()) {
+        supervisor_(start.supervisor.address()),
+        pool_(ctx_->part(pool_part::pool).address()) {
     // nop
   }
 
@@ -27,7 +30,7 @@ public:
       ctx_->core.declare(x.name, x.idempotent || named_idempotent(x.name));
     was_ready_ = true;
     // First, because whoever waits for a worker may ask what it has.
-    ctx_->remember(incarnation_, info);
+    ctx_->remember(incarnation_, info, {supervisor_, token_});
     auto capacity = ctx_->profile->get_capacity(*ctx_->settings);
     auto recovered = ctx_->with_core(nullptr, [&](auto& out) {
       return ctx_->core.worker_ready(
@@ -43,10 +46,11 @@ public:
       cast(sup, child_ready_atom_v, token_);
   }
 
-  void retiring() override {
-    ctx_->with_core(nullptr, [&](auto& out) {
-      ctx_->core.worker_retiring(incarnation_, ctx_->now(), out);
+  timespan retiring() override {
+    auto has_time = ctx_->with_core(nullptr, [&](auto& out) {
+      return ctx_->core.worker_retiring(incarnation_, ctx_->now(), out);
     });
+    return has_time ? infinite : ctx_->settings->worker_shutdown;
   }
 
   void tell_spawned() {
@@ -58,19 +62,27 @@ public:
   }
 
   void died(worker_death how) override {
-    auto visit = ctx_->visit();
-    if (auto command = how.planned ? hanging() : std::nullopt)
-      tell_hung(how, *command);
-    else
-      tell_terminated(how);
+    tell_end(how);
     ctx_->forget(incarnation_);
     ctx_->with_core(nullptr, [&](auto& out) {
+      for (auto lease : how.not_begun)
+        ctx_->core.bounced(lease, false, ctx_->now(), out);
       ctx_->core.worker_died(incarnation_, how.reason, ctx_->now(), out);
     });
+    find_another();
     if (was_ready_)
       return;
     if (auto sup = caf::actor_cast<caf::actor>(supervisor_))
       cast(sup, child_failed_atom_v, token_, how.reason);
+  }
+
+  // A supervisor starts its workers again, but not those that another one left
+  // when it was killed; and who asked for one that never was ready tries again,
+  // unless that was killed. Then the pool is to look.
+  void find_another() {
+    if (ctx_->part(pool_part::worker_supervisor) != supervisor_
+        || (!was_ready_ && ctx_->part(pool_part::pool) != pool_))
+      ctx_->wake(pool_part::pool, look_atom_v);
   }
 
   void left_behind() override {
@@ -120,8 +132,8 @@ public:
   }
 
   void tell(event what) override {
-    if (what.name == gil_is_back)
-      note_gil();
+    if (what.name == gil_is_back) // in the middle of the worker's life
+      ctx_->note_gil(incarnation_);
     what.path = path_;
     what.child = id_;
     what.set("pool", ctx_->settings->name);
@@ -130,25 +142,17 @@ public:
   }
 
 private:
-  // An extension has turned it on, in the middle of the worker's life.
-  void note_gil() {
-    if (auto info = ctx_->info(incarnation_)) {
-      info->gil_enabled = true;
-      ctx_->remember(incarnation_, std::move(*info));
-    }
-  }
-
   bool named_idempotent(const std::string& command) const {
     auto& xs = ctx_->settings->idempotent;
     return std::find(xs.begin(), xs.end(), command) != xs.end();
   }
 
-  // The command that does not stop, if it is ended because of one.
-  std::optional<std::string> hanging() const {
-    for (auto& w : ctx_->stats(false).workers)
-      if (w.incarnation == incarnation_ && w.state == worker_state::expelled)
-        return w.task;
-    return std::nullopt;
+  // As the pool sees it, which has not heard yet that it is dead.
+  worker_stats last_seen(const pool_stats& pool) const {
+    for (auto& w : pool.workers)
+      if (w.incarnation == incarnation_)
+        return w;
+    return {};
   }
 
   event terminated(const worker_death& how) const {
@@ -160,8 +164,47 @@ private:
     return x;
   }
 
+  // Of itself, in the middle of being stopped: in its teardown, most likely.
+  // By SIGTERM it ends as it was asked to; SIGKILL may be the kernel's, who
+  // needs its memory.
+  bool died_while_stopped(const worker_death& how) const {
+    auto f = failure_of(how.reason);
+    return how.planned && was_ready_
+           && (f.exit_code > 0
+               || (f.signal != 0 && f.signal != SIGTERM && !how.killed));
+  }
+
+  void tell_end(worker_death how) {
+    auto has_time = ctx_->settings->worker_shutdown > timespan{0};
+    if (!how.planned && has_time) {
+      tell_terminated(how);
+      return;
+    }
+    auto pool = ctx_->stats(false);
+    auto w = last_seen(pool);
+    // Who has no time to stop is killed, and cannot say that it was to end.
+    auto to_end = pool.draining || w.state == worker_state::retiring;
+    how.planned = how.planned || (to_end && w.running == 0);
+    if (how.planned && w.state == worker_state::expelled)
+      tell_hung(how, w.task);
+    else if (how.planned && how.overdue && has_time)
+      tell_overdue(how, w.running == 0 ? std::nullopt : std::optional{w.task});
+    else
+      tell_terminated(how);
+  }
+
   void tell_terminated(const worker_death& how) {
     auto x = terminated(how);
+    if (died_while_stopped(how)) {
+      x.level = severity::warning;
+      x.text = id_
+               + " died while it was being stopped, perhaps in its "
+                 "teardown: "
+               + describe(how.reason);
+      x.set("cause", "shutdown");
+      tell(std::move(x));
+      return;
+    }
     x.level = how.planned ? severity::info : severity::warning;
     x.text =
         id_ + " has ended"
@@ -185,6 +228,24 @@ private:
     tell(std::move(x));
   }
 
+  // Planned as well, but not this end of it. `running`: it was at a command
+  // yet.
+  void tell_overdue(const worker_death& how,
+                    const std::optional<std::string>& running) {
+    auto x = terminated(how);
+    x.level = severity::warning;
+    auto what = !running           ? "its teardown"
+                : running->empty() ? "its request"
+                                   : "its command " + *running;
+    x.text = id_ + " was killed: " + what
+             + " was not done within worker_shutdown ("
+             + render_duration(ctx_->settings->worker_shutdown) + ")";
+    x.set("cause", "shutdown");
+    if (running && !running->empty())
+      x.set("command", *running);
+    tell(std::move(x));
+  }
+
   void tell_ready(const worker_info& info) {
     event x;
     x.name = "charmer.worker.ready";
@@ -205,6 +266,7 @@ private:
   const std::string path_;
   const std::uint64_t token_;
   const caf::actor_addr supervisor_;
+  const caf::actor_addr pool_; ///< who asked for it, if that was the pool
   std::atomic<bool> was_ready_ = false;
 };
 
@@ -225,10 +287,15 @@ caf::expected<caf::actor> start_guarded(pool_context& ctx, worker_start what) {
 caf::expected<started> start(const pool_context_ptr& ctx, const vacancy& place,
                              const start_context& where) {
   auto& id = place.worker;
+  if (!where.beside && !ctx->core.wants(place)) {
+    // It was to go, and has gone in another way.
+    cast(where.supervisor, delete_child_atom_v, id);
+    return started{};
+  }
   worker_start what;
   what.settings = ctx->settings;
   what.worker = id;
-  what.incarnation = ctx->core.add_worker(place);
+  what.incarnation = ctx->core.add_worker(place, where.beside);
   auto its_host = std::make_shared<host>(ctx, id, what.incarnation, where);
   its_host->tell_spawned();
   what.host = its_host;
@@ -238,6 +305,7 @@ caf::expected<started> start(const pool_context_ptr& ctx, const vacancy& place,
     ctx->with_core(nullptr, [&](auto& out) {
       ctx->core.worker_died(incarnation, result.error(), ctx->now(), out);
     });
+    its_host->find_another();
     return result.error();
   }
   return started{*result, false};
@@ -254,7 +322,11 @@ child_spec worker_child(const pool_context_ptr& ctx, const vacancy& place) {
   // Who comes for a while is not replaced; whoever waits has a new one started.
   if (place.seat == no_index)
     result.restart = restart_type::temporary;
-  result.stop = shutdown::after(ctx->settings->worker_shutdown);
+  auto limit = ctx->settings->worker_shutdown;
+  result.stop =
+      limit == timespan{0} ? shutdown::brutal_kill() : shutdown::after(limit);
+  // What it runs when another takes its place has a time of its own.
+  result.retire = shutdown::infinite();
   // The profile keeps this limit itself and knows better what went wrong.
   result.start_limit = ctx->settings->start_timeout + std::chrono::seconds(5);
   result.retry = ctx->settings->restart_backoff;

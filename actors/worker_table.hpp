@@ -51,6 +51,11 @@ struct worker_slot {
   bool dead = false;
   bool overflow = false;
   bool dismissed = false; ///< to be stopped for good once it is idle
+  bool released = false;  ///< its supervisor is told to stop it for good
+  bool beside = false;    ///< was started beside the one that it replaces
+  bool replaced = false;  ///< another has taken its place
+  bool asked = false;     ///< to stop
+  bool hurried = false;   ///< to stop within worker_shutdown
   bool leaving = false;   ///< was asked to stop, and waits until it is idle
   bool abandoned = false; ///< goes on running, and nobody can end it
   // its place in one of the lists of candidates

@@ -1,5 +1,6 @@
 #include "charmer/profiles/errors.hpp"
 
+#include "charmer/profiles/messages.hpp"
 #include "charmer/supervision/errors.hpp"
 
 #include <array>
@@ -39,7 +40,7 @@ static_assert(code_names.size()
               == static_cast<std::size_t>(pool_errc::shutting_down) + 1);
 
 bool is_pool_error(const caf::error& x) {
-  return x.category() == caf::detail::error_factory<pool_errc>::category;
+  return has_code_of<pool_errc>(x);
 }
 
 const failure* find_failure(const caf::error& x) {
@@ -52,7 +53,8 @@ const failure* find_failure(const caf::error& x) {
   return nullptr;
 }
 
-// "pool default, worker-3 (incarnation 7), request 12, command add"
+// "pool default, worker-3 (incarnation 7), request 12, command add, correlation
+// "order 7""
 std::string place(const failure& x) {
   std::string result;
   auto add = [&](const std::string& part) {
@@ -66,6 +68,8 @@ std::string place(const failure& x) {
     add("request " + std::to_string(x.request));
   if (!x.command.empty())
     add("command " + x.command);
+  if (!x.correlation.empty())
+    add("correlation \"" + x.correlation + '"');
   return result;
 }
 
@@ -77,7 +81,7 @@ std::string to_string(pool_errc x) {
 }
 
 caf::error make_error(pool_errc code, failure what) {
-  return caf::error{code, std::move(what)};
+  return error_saying(code, std::move(what));
 }
 
 caf::error make_error(pool_errc code, std::string text) {

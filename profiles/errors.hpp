@@ -7,7 +7,7 @@
 //
 // Threading: plain values.
 //
-//   self->request(...).receive(
+//   request(self, ...).receive(
 //     [](const charmer::reply& x) { … },
 //     [](const caf::error& e) {
 //       if (e == charmer::pool_errc::python_exception)
@@ -42,13 +42,15 @@ struct failure {
   std::vector<std::string> stderr_tail; ///< last lines before the death
   /// The command had begun. False: it never ran and can be sent again safely.
   bool begun = false;
+  std::string correlation; ///< what its caller calls the request
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, failure& x) {
-  return f(caf::meta::type_name("charmer::failure"), x.text, x.pool, x.worker,
-           x.incarnation, x.request, x.command, x.type, x.traceback,
-           x.exit_code, x.signal, x.stderr_tail, x.begun);
+inspected<Inspector> inspect(Inspector& f, failure& x) {
+  return inspect_fields(f, x, "charmer::failure", x.text, x.pool, x.worker,
+                        x.incarnation, x.request, x.command, x.type,
+                        x.traceback, x.exit_code, x.signal, x.stderr_tail,
+                        x.begun, x.correlation);
 }
 
 /// Makes the error that a caller gets.
@@ -69,4 +71,4 @@ std::string describe(const caf::error& x);
 
 } // namespace charmer
 
-CAF_ERROR_CODE_ENUM(charmer::pool_errc, "charmer")
+CHARMER_ERROR_CODES(charmer::pool_errc, "charmer")

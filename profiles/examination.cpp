@@ -19,7 +19,16 @@ std::string request_of(const pool_settings& pool) {
   auto libraries = json::object();
   for (auto& x : compatibility::list_all())
     libraries[x.name] = x.modules;
+  // That it is an object the settings have seen to.
+  auto options = pool.adapter_options.empty()
+                     ? json::object()
+                     : json::parse(pool.adapter_options, nullptr, false);
+  if (options.is_object())
+    options.erase("charmer"); // ours, and the adapter does not get it
+  else
+    options = json::object();
   return json{{"adapter", pool.adapter},
+              {"options", options},
               {"threads", threads_of(pool)},
               {"python_path", pool.python_path},
               {"libraries", libraries}}
@@ -59,6 +68,7 @@ examination read(const json& x) {
   result.missing_module = adapter.value("missing", "");
   result.import_time = std::chrono::duration_cast<timespan>(
       std::chrono::duration<double>(adapter.value("seconds", 0.0)));
+  result.async_setup = adapter.value("async_setup", false);
   result.gil_enabled = x.value("gil_enabled", true);
   return result;
 }

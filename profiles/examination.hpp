@@ -37,6 +37,7 @@ struct examination {
   std::string traceback;      ///< of an exception while it was imported
   std::string missing_module; ///< what an import did not find
   timespan import_time{0};
+  bool async_setup = false; ///< it is `async def setup`
   /// After the import: an extension may have turned the GIL on again.
   bool gil_enabled = true;
 };

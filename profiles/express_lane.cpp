@@ -4,7 +4,6 @@
 #include "charmer/wire/frames.hpp"
 
 #include <algorithm>
-#include <vector>
 
 #include <fcntl.h>
 #include <limits.h>
@@ -26,8 +25,8 @@ wire::call_parts parts_of(const invocation& x, std::uint64_t lease,
 
 open_request request_of(const invocation& x, caf::message_id id,
                         caf::strong_actor_ptr sender) {
-  return {std::move(sender), id.response_id(), x.command, x.options.id,
-          x.options.window};
+  return {std::move(sender), id.response_id(),      x.command,
+          x.options.id,      x.options.correlation, x.options.window};
 }
 
 // -- the requests -------------------------------------------------------------
@@ -123,10 +122,10 @@ bool express_lane::send(const invocation& x, caf::message_id id,
     return false;
   auto lease = id.request_id().integer_value();
   auto parts = parts_of(x, lease, time_left(lease));
-  std::vector<char> frame;
+  byte_buffer frame;
   frame.reserve(256);
   wire::append_call_head(frame, parts);
-  frame.insert(frame.end(), x.arguments.data.begin(), x.arguments.data.end());
+  append(frame, x.arguments.data);
   if (frame.size() > PIPE_BUF)
     return false;
   std::lock_guard guard{mutex_};
@@ -150,26 +149,21 @@ express_lane::clock express_lane::usable() const {
 
 namespace {
 
-class worker_front : public caf::monitorable_actor {
+class worker_front : public actor_without_mailbox {
 public:
   worker_front(caf::actor_config& cfg, caf::actor worker,
                std::shared_ptr<express_lane> lane)
-      : monitorable_actor(cfg), worker_(std::move(worker)),
+      : actor_without_mailbox(cfg), worker_(std::move(worker)),
         lane_(std::move(lane)) {
     // nop
   }
 
-  void enqueue(caf::mailbox_element_ptr what,
-               caf::execution_unit* context) override {
+  void receive(caf::mailbox_element_ptr what, actor_runner* context) override {
     auto& content = what->content();
     if (what->mid.is_request() && content.match_elements<invocation>()
         && lane_->send(content.get_as<invocation>(0), what->mid, what->sender))
       return;
     worker_->enqueue(std::move(what), context);
-  }
-
-  void on_destroy() override {
-    // Everything it has is released by its members.
   }
 
   const char* name() const override { return "charmer.worker_front"; }

@@ -34,6 +34,7 @@ struct open_request {
   caf::message_id answer;
   std::string command;
   call_id id;
+  std::string correlation{};
 
   // -- of a stream ------------------------------------------------------------
 

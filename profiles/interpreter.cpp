@@ -130,7 +130,19 @@ fs::path named(const pool_settings& pool, interpreter_info& wrong) {
   return fs::absolute(python);
 }
 
-// Where to look if the settings do not say.
+// "the active virtual environment /x/ve was passed over: it has no protobuf
+// (…)"
+std::string passed_over(const std::string& folder,
+                        const interpreter_info& found) {
+  auto result = "the active virtual environment " + folder
+                + " was passed over: it " + found.problem;
+  if (!found.remedy.empty())
+    result += " (" + found.remedy + ")";
+  return result;
+}
+
+// Where to look if the settings do not say; the active virtual environment, if
+// it has an interpreter, is the first.
 std::vector<fs::path> candidates(const pool_settings& pool) {
   std::vector<fs::path> result;
   auto add = [&](const fs::path& program) {
@@ -155,10 +167,12 @@ interpreter_info look_at_named(const pool_settings& pool, timespan limit) {
   if (result.fault != interpreter_fault::none)
     return result;
   result = probe_interpreter(program.string(), pool.env, limit);
-  if (result.fault != interpreter_fault::none)
+  if (result.fault != interpreter_fault::none) {
+    forget_interpreter(program.string(), pool.env);
     result.problem = "the interpreter that the settings name cannot run a "
                      "worker:"
                      + line(program, result);
+  }
   return result;
 }
 
@@ -166,10 +180,20 @@ interpreter_info look_at_named(const pool_settings& pool, timespan limit) {
 interpreter_info search(const pool_settings& pool, timespan limit) {
   std::optional<interpreter_info> first;
   std::string tried;
-  for (const auto& program : candidates(pool)) {
+  auto environment = variable(pool, "VIRTUAL_ENV");
+  std::string over;
+  if (!environment.empty() && !in_environment(environment))
+    over = passed_over(environment, fault(interpreter_fault::not_found,
+                                          environment, "has no bin/python3"));
+  auto all = candidates(pool);
+  for (const auto& program : all) {
     auto found = probe_interpreter(program.string(), pool.env, limit);
-    if (found.fault == interpreter_fault::none)
+    if (found.fault == interpreter_fault::none) {
+      found.passed_over = over;
       return found;
+    }
+    if (!environment.empty() && !first && over.empty())
+      over = passed_over(environment, found);
     tried += line(program, found);
     if (!first)
       first = std::move(found);
@@ -179,6 +203,8 @@ interpreter_info search(const pool_settings& pool, timespan limit) {
                  "no Python was found, neither on PATH nor as "
                  "/usr/bin/python3 (apt-get install python3 "
                  "python3-protobuf)");
+  for (const auto& program : all)
+    forget_interpreter(program.string(), pool.env);
   first->problem = "no Python that can run a worker was found; tried:" + tried;
   return *first;
 }

@@ -82,31 +82,38 @@ struct interpreter_info {
   interpreter_fault fault = interpreter_fault::none;
   std::string problem; ///< the fault in words; empty if there is none
   std::string remedy;  ///< the command or advice that mends it; may be empty
+  /// Why the active virtual environment, which comes first, was not taken, and
+  /// the command that mends it. Empty: it was, or there is none.
+  std::string passed_over;
 };
 
-/// Finds the interpreter for a pool.
+/// How long one interpreter may take to say what it has, if nobody says less.
+inline constexpr timespan longest_probe = std::chrono::seconds(10);
+
+/// Finds the interpreter for a pool. What was found is remembered as long as
+/// this process lives; what will not do is looked at again, and may have been
+/// mended.
 /// @param probe_limit how long one interpreter may take to say what it has.
 /// @returns the absolute path of the interpreter itself, shims resolved.
 caf::expected<std::string>
 find_interpreter(const pool_settings& pool,
-                 timespan probe_limit = std::chrono::seconds(10));
+                 timespan probe_limit = longest_probe);
 
 namespace interpreter {
 
 /// All that is known of the interpreter that the pool gets; if none will do, of
 /// the first one that was tried, the problem naming all of them.
 interpreter_info info(const pool_settings& pool,
-                      timespan probe_limit = std::chrono::seconds(10));
+                      timespan probe_limit = longest_probe);
 
 /// The version of the interpreter, also of one that can run no worker.
 /// Errors: start_failed if none was found, or none that answers.
-caf::expected<python_version>
-detect(const pool_settings& pool,
-       timespan probe_limit = std::chrono::seconds(10));
+caf::expected<python_version> detect(const pool_settings& pool,
+                                     timespan probe_limit = longest_probe);
 
 /// Whether the pool has an interpreter that can run workers, or why not.
 interpreter_fault validate(const pool_settings& pool,
-                           timespan probe_limit = std::chrono::seconds(10));
+                           timespan probe_limit = longest_probe);
 
 /// Whether there are builds of this version without the GIL: from 3.13 on.
 bool supports_free_threading(const python_version& x);

@@ -1,6 +1,7 @@
 #include "charmer/profiles/interpreter_probe.hpp"
 #include "charmer/profiles/program_output.hpp"
 
+#include <chrono>
 #include <future>
 #include <mutex>
 #include <sstream>
@@ -131,6 +132,16 @@ probe_interpreter(const std::string& path,
   auto result = judge(path, ran);
   answer.set_value(result);
   return result;
+}
+
+void forget_interpreter(const std::string& path,
+                        const std::map<std::string, std::string>& env) {
+  std::lock_guard guard{answers_mutex};
+  auto entry = answers.find({path, env});
+  if (entry != answers.end()
+      && entry->second.wait_for(std::chrono::seconds(0))
+             == std::future_status::ready)
+    answers.erase(entry);
 }
 
 } // namespace charmer

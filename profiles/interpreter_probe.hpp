@@ -1,7 +1,7 @@
 // private: runs a Python interpreter once to learn what it has.
 //
-// Threading: may be called from any thread; an interpreter is run at most once
-// in the life of a process, and who asks meanwhile waits for the same answer.
+// Threading: may be called from any thread; an interpreter is run once and its
+// answer kept until it is forgotten; who asks meanwhile waits for the same one.
 #pragma once
 
 #include "charmer/profiles/interpreter.hpp"
@@ -16,5 +16,10 @@ interpreter_info
 probe_interpreter(const std::string& path,
                   const std::map<std::string, std::string>& env,
                   timespan limit);
+
+/// The next one who asks is to have `path` run again: nothing that was found
+/// will do, and somebody may mend it.
+void forget_interpreter(const std::string& path,
+                        const std::map<std::string, std::string>& env);
 
 } // namespace charmer

@@ -44,5 +44,3 @@ private:
 using late_error_ptr = std::shared_ptr<late_error>;
 
 } // namespace charmer
-
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(charmer::late_error_ptr)

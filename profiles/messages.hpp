@@ -9,12 +9,15 @@
 #include "charmer/wire/payload.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
 namespace charmer {
+
+class late_error;
 
 /// Names one call everywhere: made by the caller's side, unique without asking
 /// anybody. {0, 0} names none.
@@ -30,8 +33,8 @@ struct call_id {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, call_id& x) {
-  return f(caf::meta::type_name("charmer::call_id"), x.origin, x.number);
+inspected<Inspector> inspect(Inspector& f, call_id& x) {
+  return inspect_fields(f, x, "charmer::call_id", x.origin, x.number);
 }
 
 /// Whether a request may run twice. What the request says wins over the
@@ -74,10 +77,16 @@ struct call_options {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, call_options& x) {
-  return f(caf::meta::type_name("charmer::call_options"), x.timeout,
-           x.queue_timeout, x.strategy, x.priority, x.idempotent, x.correlation,
-           x.session, x.id, x.within, x.window, x.chain);
+inspected<Inspector> inspect(Inspector& f, worker_strategy& x) {
+  return inspect_fields(f, x, "charmer::worker_strategy", x.kind, x.value);
+}
+
+template <class Inspector>
+inspected<Inspector> inspect(Inspector& f, call_options& x) {
+  return inspect_fields(f, x, "charmer::call_options", x.timeout,
+                        x.queue_timeout, x.strategy, x.priority, x.idempotent,
+                        x.correlation, x.session, x.id, x.within, x.window,
+                        x.chain);
 }
 
 /// A request to a Python worker.
@@ -88,9 +97,9 @@ struct invocation {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, invocation& x) {
-  return f(caf::meta::type_name("charmer::invocation"), x.command, x.arguments,
-           x.options);
+inspected<Inspector> inspect(Inspector& f, invocation& x) {
+  return inspect_fields(f, x, "charmer::invocation", x.command, x.arguments,
+                        x.options);
 }
 
 /// What a Python worker answers.
@@ -108,8 +117,8 @@ struct reply {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, reply& x) {
-  return f(caf::meta::type_name("charmer::reply"), x.value, x.elapsed);
+inspected<Inspector> inspect(Inspector& f, reply& x) {
+  return inspect_fields(f, x, "charmer::reply", x.value, x.elapsed);
 }
 
 /// One value of a stream.
@@ -124,8 +133,8 @@ struct chunk {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, chunk& x) {
-  return f(caf::meta::type_name("charmer::chunk"), x.stream, x.number, x.value);
+inspected<Inspector> inspect(Inspector& f, chunk& x) {
+  return inspect_fields(f, x, "charmer::chunk", x.stream, x.number, x.value);
 }
 
 /// Nothing more comes: the last chunk was the one before.
@@ -139,9 +148,9 @@ struct stream_end {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, stream_end& x) {
-  return f(caf::meta::type_name("charmer::stream_end"), x.stream, x.chunks,
-           x.elapsed, x.stopped);
+inspected<Inspector> inspect(Inspector& f, stream_end& x) {
+  return inspect_fields(f, x, "charmer::stream_end", x.stream, x.chunks,
+                        x.elapsed, x.stopped);
 }
 
 /// How a stream to a consumer actor failed; nothing more comes.
@@ -151,8 +160,8 @@ struct stream_failure {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, stream_failure& x) {
-  return f(caf::meta::type_name("charmer::stream_failure"), x.stream, x.why);
+inspected<Inspector> inspect(Inspector& f, stream_failure& x) {
+  return inspect_fields(f, x, "charmer::stream_failure", x.stream, x.why);
 }
 
 /// A command calls a function of the application (charmer.host.call).
@@ -170,9 +179,9 @@ struct host_call {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, host_call& x) {
-  return f(caf::meta::type_name("charmer::host_call"), x.function, x.arguments,
-           x.time_left, x.correlation, x.chain);
+inspected<Inspector> inspect(Inspector& f, host_call& x) {
+  return inspect_fields(f, x, "charmer::host_call", x.function, x.arguments,
+                        x.time_left, x.correlation, x.chain);
 }
 
 } // namespace charmer
@@ -191,18 +200,19 @@ CAF_ADD_TYPE_ID(charmer_profiles, (charmer::chunk))
 CAF_ADD_TYPE_ID(charmer_profiles, (charmer::stream_end))
 CAF_ADD_TYPE_ID(charmer_profiles, (charmer::stream_failure))
 CAF_ADD_TYPE_ID(charmer_profiles, (charmer::host_call))
+CHARMER_ADD_LOCAL_TYPE(charmer_profiles, (std::shared_ptr<charmer::late_error>))
 
 // pool to worker: the request with this lease is no longer wanted
-CAF_ADD_ATOM(charmer_profiles, charmer, cancel_atom, "ch.cancel")
+CHARMER_ADD_ATOM(charmer_profiles, cancel_atom, "ch.cancel")
 // caller to pool, with the stream's call_id, and pool to worker, with its
 // lease: so many chunks more may be sent
-CAF_ADD_ATOM(charmer_profiles, charmer, credit_atom, "ch.credit")
+CHARMER_ADD_ATOM(charmer_profiles, credit_atom, "ch.credit")
 // application to worker: the answer to a host call
-CAF_ADD_ATOM(charmer_profiles, charmer, answer_atom, "ch.answer")
+CHARMER_ADD_ATOM(charmer_profiles, answer_atom, "ch.answer")
 // pool to worker: end at once, you are being replaced (a planned stop)
-CAF_ADD_ATOM(charmer_profiles, charmer, expel_atom, "ch.expel")
+CHARMER_ADD_ATOM(charmer_profiles, expel_atom, "ch.expel")
 
 // pool to worker: you were asked to stop, and have nothing left to do
-CAF_ADD_ATOM(charmer_profiles, charmer, dismiss_atom, "ch.dismis")
+CHARMER_ADD_ATOM(charmer_profiles, dismiss_atom, "ch.dismis")
 
 CAF_END_TYPE_ID_BLOCK(charmer_profiles)

@@ -6,16 +6,18 @@
 // it keeps what only pools say (cancel, expel) away from the behaviour.
 //
 // A native worker cannot be interrupted: what blocks should be spawned
-// detached, and one that hangs is left behind: also by exit_reason::kill, which
-// it will hear of when it takes messages again.
+// detached, and one that hangs is left behind: also, after 100 ms, if it was
+// killed, which it will hear of when it takes messages again. So is a blocking
+// actor that does not handle exit messages itself, for CAF gives it none. A
+// request that it had and has not looked at goes to another one.
 //
 // A worker that delegates a request is done with it as far as anybody can see,
 // while its pool waits for the answer. If that does not come in time, the
 // worker is replaced and its key (hash_worker) is free, though the one to which
 // it delegated may still be working. A request that a worker delegates to
 // itself and then ends looks as if it had not begun: other workers get it, and
-// after poison_after of them (at least 3) it is answered worker_died or
-// poisoned.
+// after poison_after of them (at least 3) that waited for nothing else it is
+// answered worker_died or poisoned.
 //
 // Threading: as worker_profile; the functions here are thread-safe.
 // Errors: start_failed if nothing is registered under that name, or if the
@@ -54,6 +56,7 @@ using interface_source =
 using native_spawner = std::function<caf::actor(caf::actor_system&)>;
 
 /// Makes a behaviour usable by name, in place of an earlier one of that name.
+/// Without a function there is none of that name any more; so too below.
 void register_native(const std::string& name, native_spawner spawn);
 
 /// The same for a behaviour of which the interface is known.
@@ -64,6 +67,10 @@ void register_native(const std::string& name, native_spawner spawn,
 template <class Worker>
 void register_native(const std::string& name,
                      std::function<Worker(caf::actor_system&)> spawn) {
+  if (!spawn) {
+    register_native(name, native_spawner{});
+    return;
+  }
   register_native(
       name,
       [spawn = std::move(spawn)](caf::actor_system& sys) {
@@ -84,7 +91,12 @@ public:
   caf::expected<caf::actor> start_worker(caf::actor_system& sys,
                                          worker_start what) override;
 
+  void execute_request(const caf::strong_actor_ptr& worker,
+                       caf::strong_actor_ptr from, caf::message_id id,
+                       caf::message request, actor_runner* context) override;
+
   bool is_gone(const caf::strong_actor_ptr& worker) const override;
+  bool may_have_begun(const caf::strong_actor_ptr& worker) const override;
 
   std::uint32_t get_capacity(const pool_settings& x) const override;
 };

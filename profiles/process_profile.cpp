@@ -21,6 +21,18 @@ std::string trouble_in(const reply& answer) {
   return why.is_string() ? why.get<std::string>() : "it says so";
 }
 
+// Waits for the burial of a process whose actor was ended from outside. As an
+// actor, so that the actor system waits, too: what is told of a death has to
+// find it. No process takes that long; one that the kernel cannot end does.
+caf::behavior mourn(caf::event_based_actor* self,
+                    const std::shared_ptr<worker_session>& session) {
+  send_later(self, std::chrono::seconds(5), worker_tick::buried);
+  return {[=](worker_tick) {
+    session->tell_buried();
+    self->quit();
+  }};
+}
+
 } // namespace
 
 process_profile::process_profile()
@@ -38,16 +50,20 @@ caf::expected<caf::actor> process_profile::start_worker(caf::actor_system& sys,
   caf::actor_config cfg{&sys.middleman().backend()};
   auto worker =
       sys.spawn_class<python_worker_actor, caf::no_spawn_options>(cfg, session);
-  on_exit(worker,
-          [session](const caf::error& why) { session->abandoned(why); });
+  on_exit(worker, [session, &sys](const caf::error& why) {
+    if (session->told())
+      return;
+    auto mourner = sys.spawn(mourn, session);
+    session->abandoned(why, [mourner] { cast(mourner, worker_tick::buried); });
+  });
   auto threads = threads_of(session->settings());
   spawner_.start(
       [session, command = command_] {
         return command(session->settings(), session->worker());
       },
       [session, worker](auto child) {
-        if (session->started(std::move(child)))
-          cast(worker, worker_tick::started);
+        session->started(std::move(child),
+                         [&] { cast(worker, worker_tick::started); });
       },
       threads);
   return worker;

@@ -3,6 +3,7 @@
 #include "charmer/profiles/errors.hpp"
 #include "charmer/profiles/interpreter.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>
@@ -87,7 +88,9 @@ caf::expected<wire::command_line> python_command(const pool_settings& pool,
   auto folder = python_package_folder();
   if (!folder)
     return std::move(folder.error());
-  auto interpreter = find_interpreter(pool);
+  // Who hangs is named before the start is over.
+  auto interpreter =
+      find_interpreter(pool, std::min(longest_probe, pool.start_timeout / 2));
   if (!interpreter)
     return std::move(interpreter.error());
   return wire::command_line{.arguments = {*interpreter, *folder, "--pool",

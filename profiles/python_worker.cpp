@@ -1,6 +1,5 @@
 #include "charmer/profiles/python_worker.hpp"
 
-#include <exception>
 #include <utility>
 
 #include <signal.h>
@@ -9,14 +8,8 @@ namespace charmer {
 
 namespace {
 
-caf::error thrown(const std::exception_ptr& x) {
-  try {
-    std::rethrow_exception(x);
-  } catch (const std::exception& e) {
-    return make_error(pool_errc::worker_died, e.what());
-  } catch (...) {
-    return make_error(pool_errc::worker_died, "an unknown exception");
-  }
+caf::error thrown(std::string text) {
+  return make_error(pool_errc::worker_died, std::move(text));
 }
 
 } // namespace
@@ -25,11 +18,9 @@ caf::error thrown(const std::exception_ptr& x) {
 
 caf::behavior python_worker::run(std::shared_ptr<worker_session> session) {
   session_ = std::move(session);
-  self_->set_exit_handler([this](caf::exit_msg& x) { stop(x.reason); });
-  self_->set_error_handler([](caf::scheduled_actor*, caf::error&) {});
-  self_->set_down_handler([](caf::scheduled_actor*, caf::down_msg&) {});
-  self_->set_default_handler(caf::drop);
-  self_->set_exception_handler([](std::exception_ptr& x) { return thrown(x); });
+  replace_default_handlers(self_, thrown);
+  when_asked_to_stop(self_,
+                     [this](const auto&, caf::error& why) { stop(why); });
   return {
       [this](const invocation& x) -> caf::delegated<reply> {
         call(x);
@@ -47,6 +38,7 @@ caf::behavior python_worker::run(std::shared_ptr<worker_session> session) {
       },
       [this](const late_error_ptr& x) { explain(x); },
       [this](expel_atom) { expel(); },
+      [this](dismiss_atom) { dismissed(); },
       [this](worker_tick what) { tick(what); },
       [this](const caf::io::new_data_msg& x) { received(x); },
       [this](const caf::io::connection_closed_msg& x) { closed(x); },
@@ -72,6 +64,7 @@ void python_worker::call(const invocation& x) {
   if (size > session_->settings().max_frame_bytes) {
     auto what = session_->blank_failure();
     what.command = x.command;
+    what.correlation = x.options.correlation;
     what.text = "the request needs a frame of " + std::to_string(size)
                 + " bytes; max_frame_bytes is "
                 + std::to_string(session_->settings().max_frame_bytes);
@@ -85,18 +78,26 @@ void python_worker::call(const invocation& x) {
   wire::append_call_head(out(), parts);
   auto& body = x.arguments.data;
   if (body.size() < wire::outbox::large_body) {
-    out().insert(out().end(), body.begin(), body.end());
+    append(out(), body);
   } else {
     auto held = std::make_shared<caf::message>(
-        self_->current_mailbox_element()->copy_content_to_message());
+        copy_content(*self_->current_mailbox_element()));
     append_data({held, &held->get_as<invocation>(0).arguments});
   }
   flush_soon();
 }
 
+// What it does is asked before it ends because of this.
 void python_worker::cancel(std::uint64_t lease) {
   if (child_ == nullptr)
     return;
+  if (holds_cancels_)
+    held_cancels_.push_back(lease);
+  else
+    send_cancel(lease);
+}
+
+void python_worker::send_cancel(std::uint64_t lease) {
   child_->page->cancel(lease); // the request itself may be on its way yet
   if (!lane_->contains(lease))
     return;
@@ -120,6 +121,9 @@ void python_worker::tick(worker_tick what) {
     case worker_tick::look_at_dump:
       look_at_dump();
       break;
+    case worker_tick::send_cancels:
+      send_cancels();
+      break;
     case worker_tick::silence_limit:
       condemn(pool_errc::protocol_error,
               "the worker closed stdin or stdout and lives on");
@@ -128,7 +132,9 @@ void python_worker::tick(worker_tick what) {
       child_->signal(SIGTERM);
       break;
     case worker_tick::kill_limit:
-      child_->kill();
+      too_late();
+      break;
+    case worker_tick::buried: // is for its mourner
       break;
   }
 }
@@ -138,7 +144,7 @@ void python_worker::received(const caf::io::new_data_msg& x) {
     exited();
     return;
   }
-  std::string_view bytes{x.buf.data(), x.buf.size()};
+  auto bytes = characters(x.buf);
   if (output_ && x.handle == output_->hdl()) {
     output_->adapt(bytes.size());
     hear(bytes);
@@ -172,8 +178,8 @@ void python_worker::written(const caf::io::data_transferred_msg& x) {
 
 void python_worker::answer(const open_request& to, caf::message content) {
   if (to.sender)
-    to.sender->enqueue(self_->ctrl(), to.answer, std::move(content),
-                       self_->context());
+    post(to.sender, self_->ctrl(), to.answer, std::move(content),
+         self_->context());
 }
 
 void python_worker::settle(const std::optional<open_request>& who,

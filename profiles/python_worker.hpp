@@ -17,7 +17,11 @@
 //   late_error_ptr                 a request runs too long: what it does is
 //                                  added to the error
 //   (expel_atom)                   ends at once; a planned stop
-//   exit_msg                       drains, then ends within worker_shutdown
+//   exit_msg                       drains, then ends within worker_shutdown; if
+//                                  another has taken its place only when the
+//                                  pool says that nothing is left, or if it is
+//                                  asked again
+//   (dismiss_atom)                 nothing is left
 // What it cannot answer because the process died, it leaves to the pool, which
 // hears of the death and looks at the progress page.
 //
@@ -57,9 +61,11 @@ enum class worker_tick : std::uint8_t {
   flush,           ///< write what the burst brought
   start_limit,     ///< the handshake should be there
   look_at_dump,    ///< is the traceback complete?
+  send_cancels,    ///< complete or not
   silence_limit,   ///< stdout or stdin was closed a while ago
   terminate_limit, ///< half of worker_shutdown is over
   kill_limit,      ///< all of it
+  buried,          ///< to who waits for that, when the worker's actor has gone
 };
 
 class python_worker {
@@ -84,6 +90,7 @@ private:
   void explain(const late_error_ptr& x);
   void expel();
   void stop(caf::error reason);
+  void dismissed();
   void tick(worker_tick what);
   void received(const caf::io::new_data_msg& x);
   void closed(const caf::io::connection_closed_msg& x);
@@ -119,7 +126,7 @@ private:
 
   // -- writing ----------------------------------------------------------------
 
-  std::vector<char>& out();
+  byte_buffer& out();
   void append_data(std::shared_ptr<const payload> x);
   void send_frame(const wire::Frame& frame);
   void flush_soon();
@@ -132,7 +139,13 @@ private:
 
   // -- ending -----------------------------------------------------------------
 
+  void drain();
+  void too_late();
   void ask_for_dump(late_error_ptr x);
+  void ask_at_last();
+  time_point beginning_of_hang() const;
+  void send_cancel(std::uint64_t lease);
+  void send_cancels();
   void look_at_dump();
   void condemn(pool_errc code, failure why);
   void condemn(pool_errc code, std::string text);
@@ -163,35 +176,32 @@ private:
   wire::flood_gate emitted_gate_{1000};
   std::uint64_t stale_ = 0;
   stack_dump dump_;
+  bool holds_cancels_ = false; // until it has come, or for a moment
+  std::vector<std::uint64_t> held_cancels_;
 
   std::unordered_set<std::uint64_t> questions_; // that the host answers now
   std::deque<host_question> waiting_questions_;
 
   bool ready_ = false;
-  bool flushing_ = false;    // a flush tick is on its way
-  bool draining_ = false;    // close stdin when nothing is left
-  bool pipe_closed_ = false; // stdin or stdout, by the worker
+  bool tells_stacks_ = false; // when it is asked to
+  bool flushing_ = false;     // a flush tick is on its way
+  bool draining_ = false;     // close stdin when nothing is left
+  bool pipe_closed_ = false;  // stdin or stdout, by the worker
   bool expelled_ = false;
+  bool overdue_ = false; // not done within worker_shutdown
   std::optional<caf::error> stop_reason_;
   std::optional<std::pair<pool_errc, failure>> verdict_;
 };
 
-/// The broker around it. CAF's own forget to close their mailbox when they end:
-/// requests to a dead one would neither be answered nor bounced, and a tick to
-/// itself would keep it for ever.
-class python_worker_actor : public python_worker::self_type {
+/// The broker around it.
+class python_worker_actor : public closing_broker<python_worker::self_type> {
 public:
   python_worker_actor(caf::actor_config& cfg,
                       std::shared_ptr<worker_session> session)
-      : python_worker::self_type(cfg), session_(std::move(session)) {}
+      : closing_broker(cfg), session_(std::move(session)) {}
 
   caf::behavior make_behavior() override {
-    return state.run(std::move(session_));
-  }
-
-  bool cleanup(caf::error&& reason, caf::execution_unit* context) override {
-    close_all();
-    return caf::scheduled_actor::cleanup(std::move(reason), context);
+    return state_of(this).run(std::move(session_));
   }
 
 private:

@@ -73,14 +73,18 @@ void python_worker::failed(wire::Failure& x) {
     refused(x);
     return;
   }
+  auto who = lane_->take(x.id());
   auto what = session_->blank_failure();
-  what.command = lane_->command_of(x.id());
+  if (who) {
+    what.command = who->command;
+    what.correlation = who->correlation;
+  }
   what.begun = x.kind() == wire::Failure::CANCELLED
                    ? child_->page->begun(x.id())
                    : x.kind() != wire::Failure::UNKNOWN_COMMAND
                          && x.kind() != wire::Failure::BAD_ARGUMENTS;
   describe(what, x.exception());
-  settle(lane_->take(x.id()),
+  settle(who,
          caf::make_message(make_error(code_of(x.kind()), std::move(what))));
 }
 
@@ -130,7 +134,7 @@ void python_worker::tell_dropped() {
 
 // Where the next bytes go: straight into the pipe's buffer as long as nothing
 // waits before them and that is not full.
-std::vector<char>& python_worker::out() {
+byte_buffer& python_worker::out() {
   lane_->occupy();
   auto& buffer = input_->wr_buf();
   return outbox_.empty() && buffer.size() < wire::outbox::buffer_limit
@@ -142,7 +146,7 @@ std::vector<char>& python_worker::out() {
 void python_worker::append_data(std::shared_ptr<const payload> x) {
   std::string_view bytes = x->data;
   if (bytes.size() < wire::outbox::large_body)
-    out().insert(out().end(), bytes.begin(), bytes.end());
+    append(out(), bytes);
   else
     outbox_.append_body(bytes, std::move(x));
 }

@@ -1,9 +1,11 @@
 // Part of python_worker: how a worker starts, is asked to end, and ends.
 #include "charmer/profiles/python_worker.hpp"
 
+#include "charmer/profiles/interpreter.hpp"
 #include "charmer/profiles/units.hpp"
 #include "charmer/supervision/errors.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -38,6 +40,12 @@ public:
 private:
   std::shared_ptr<const wire::progress_page> page_;
 };
+
+bool is_import_error(const wire::Failure& x) {
+  auto& type = x.exception().type();
+  return type == "ModuleNotFoundError" || type == "ImportError"
+         || (type.empty() && x.exception().text().starts_with("no module "));
+}
 
 } // namespace
 
@@ -87,6 +95,7 @@ void python_worker::greeted(wire::Ready& x) {
     return;
   }
   ready_ = true;
+  tells_stacks_ = x.tells_stacks();
   if (input_)
     lane_->open(input_->fd(), session_->settings().max_frame_bytes,
                 [session = session_](std::uint64_t lease) {
@@ -98,7 +107,7 @@ void python_worker::greeted(wire::Ready& x) {
   info.evidence = std::make_shared<page_evidence>(child_->page);
   info.explain = [address = self_->address()](late_error_ptr x) {
     if (auto worker = caf::actor_cast<caf::actor>(address))
-      cast(worker, std::move(x));
+      urgent_cast(worker, std::move(x)); // a cancel, which follows, is urgent
   };
   session_->host().ready(std::move(info));
 }
@@ -108,6 +117,11 @@ void python_worker::refused(wire::Failure& x) {
     return;
   auto what = session_->blank_failure();
   describe(what, x.exception());
+  // What it lacks may be where somebody has put it, and nobody looked.
+  if (is_import_error(x))
+    if (auto over = interpreter::info(session_->settings()).passed_over;
+        !over.empty())
+      what.text += '\n' + over;
   condemn(pool_errc::start_failed, std::move(what));
 }
 
@@ -130,12 +144,25 @@ void python_worker::expel() {
   session_->plan_end();
   if (child_ == nullptr)
     quit_with(make_error(supervision_errc::planned_stop), {});
-  else if (!dump_.open()) // else when it has said what it does
+  else if (dump_.open())
+    return; // it ends when it has said what it does
+  else if (dump_.unanswered() && watch_)
+    ask_at_last();
+  else if (tells_stacks_ && watch_ && !dump_.asked_since(beginning_of_hang()))
+    ask_for_dump(nullptr); // its caller has cancelled: nobody asked before
+  else
     child_->kill();
 }
 
+// What it said before that was of something else.
+time_point python_worker::beginning_of_hang() const {
+  auto longest = 2 * session_->settings().cancel_grace + dump_.patience();
+  return self_->clock().now() - longest;
+}
+
+// Of whoever could be asked: another kind of worker may die of the question.
 void python_worker::explain(const late_error_ptr& x) {
-  if (ready_ && watch_)
+  if (ready_ && watch_ && tells_stacks_)
     ask_for_dump(x);
 }
 
@@ -143,42 +170,88 @@ void python_worker::ask_for_dump(late_error_ptr x) {
   if (!dump_.wanted_by(std::move(x), self_->clock().now()))
     return;
   child_->signal(stack_dump::signal());
-  send_later(self_, stack_dump::limit, worker_tick::look_at_dump);
-  if (dump_.whole() > stack_dump::limit)
-    send_later(self_, dump_.whole(), worker_tick::look_at_dump);
+  send_later(self_, dump_.patience(), worker_tick::look_at_dump);
+  holds_cancels_ = true;
+  auto grace = session_->settings().cancel_grace;
+  send_later(self_, std::min(dump_.patience(), grace / 2),
+             worker_tick::send_cancels);
+}
+
+void python_worker::send_cancels() {
+  holds_cancels_ = false;
+  for (auto lease : std::exchange(held_cancels_, {}))
+    send_cancel(lease);
+}
+
+void python_worker::ask_at_last() {
+  dump_.asked_again(self_->clock().now());
+  child_->signal(stack_dump::last_signal());
+  send_later(self_, stack_dump::last_limit, worker_tick::look_at_dump);
 }
 
 void python_worker::look_at_dump() {
   if (!dump_.complete(self_->clock().now()))
     return;
+  auto doomed = expelled_ || verdict_ || overdue_;
+  auto harmless = threads_of(session_->settings()) == 1;
+  if (dump_.unanswered() && (doomed || harmless)) {
+    ask_at_last();
+    return;
+  }
   dump_.close();
-  if (expelled_ || verdict_)
+  send_cancels();
+  if (doomed)
     child_->kill();
 }
 
 void python_worker::stop(caf::error reason) {
-  if (stop_reason_ || expelled_)
+  if (expelled_ || session_->planned())
     return;
   stop_reason_ = std::move(reason);
-  session_->plan_end();
-  session_->host().retiring();
+  auto time = session_->host().retiring();
   if (child_ == nullptr) {
+    session_->plan_end();
     self_->quit(*stop_reason_); // the session buries what is being started
   } else if (!ready_) {
+    session_->plan_end();
     child_->kill();
+  } else if (time != infinite) {
+    drain();
+  }
+}
+
+// What it had all the time for is done.
+void python_worker::dismissed() {
+  if (stop_reason_ && !expelled_ && !session_->planned())
+    drain();
+}
+
+void python_worker::drain() {
+  session_->plan_end();
+  lane_->close();
+  wire::Frame frame;
+  frame.mutable_drain();
+  send_frame(frame);
+  draining_ = true;
+  auto limit = session_->settings().worker_shutdown;
+  if (limit == infinite)
+    return;
+  // For what runs still; a teardown that has begun goes on.
+  send_later(self_, limit / 2, worker_tick::terminate_limit);
+  // A little early: the supervisor's own limit is the same.
+  send_later(self_, limit / 10 * 9, worker_tick::kill_limit);
+}
+
+// What takes so long is asked first, but not for longer than there is time.
+void python_worker::too_late() {
+  auto rest = session_->settings().worker_shutdown / 20;
+  if (!std::exchange(overdue_, true) && tells_stacks_) {
+    ask_for_dump(nullptr);
+    send_later(self_, rest, worker_tick::kill_limit);
+  } else if (dump_.unanswered() && rest > stack_dump::last_limit) {
+    ask_at_last();
   } else {
-    lane_->close();
-    wire::Frame frame;
-    frame.mutable_drain();
-    send_frame(frame);
-    draining_ = true;
-    auto limit = session_->settings().worker_shutdown;
-    if (limit != infinite) {
-      // For what runs still; a teardown that has begun goes on.
-      send_later(self_, limit / 2, worker_tick::terminate_limit);
-      // A little early: the supervisor's own limit is the same.
-      send_later(self_, limit / 10 * 9, worker_tick::kill_limit);
-    }
+    child_->kill();
   }
 }
 
@@ -220,7 +293,7 @@ void python_worker::exited() {
 // end open could go on for ever: no more than the pipe can hold is ours.
 void python_worker::read_rest(int fd, bool is_output) {
   constexpr std::size_t step = wire::reader::large_read;
-  std::vector<char> buffer(step);
+  byte_buffer buffer(step);
   auto left = static_cast<ssize_t>(::fcntl(fd, F_GETPIPE_SZ));
   while (left > 0) {
     auto n = ::read(fd, buffer.data(), buffer.size());
@@ -229,7 +302,7 @@ void python_worker::read_rest(int fd, bool is_output) {
     if (n <= 0)
       return;
     left -= n;
-    std::string_view bytes{buffer.data(), static_cast<std::size_t>(n)};
+    auto bytes = characters(buffer).substr(0, static_cast<std::size_t>(n));
     if (is_output)
       hear(bytes);
     else
@@ -252,14 +325,14 @@ void python_worker::conclude(wire::exit_status status) {
   what.exit_code = status.code;
   what.signal = status.signal;
   what.stderr_tail = tail_->last();
-  if (expelled_ || (!ready_ && what.traceback.empty()))
+  if (expelled_ || overdue_ || (!ready_ && what.traceback.empty()))
     what.traceback = dump_.text();
   tell_dropped();
   auto error = make_error(code, what);
-  session_->tell_died(error);
+  session_->tell_died(error, overdue_ && status.signal != 0, child_->killed());
   if (expelled_)
     quit_with(make_error(supervision_errc::planned_stop), what);
-  else if (stop_reason_)
+  else if (stop_reason_ && session_->planned())
     quit_with(*stop_reason_, what);
   else
     quit_with(std::move(error), what);

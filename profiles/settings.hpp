@@ -150,9 +150,10 @@ struct pool_settings {
   /// each key, for each lease. One more is answered `queue_full`. What an idle
   /// worker can take at once does not wait.
   std::uint32_t max_queue_size = 1000;
-  /// Bytes of arguments that may wait, in all lines together. Nobody can tell
-  /// the size of a message to a native worker: it counts none, and is bounded
-  /// by max_queue_size alone.
+  /// Bytes that may wait, in all lines together: of arguments, and of what else
+  /// a request says in text (command, session, correlation, chain). Nobody can
+  /// tell the size of a message to a native worker: of it only its options
+  /// count, and it is bounded by max_queue_size.
   std::uint64_t max_queue_bytes = 256ull << 20;
   /// How long a request may wait for a worker.
   timespan queue_timeout = std::chrono::seconds(5);
@@ -163,9 +164,12 @@ struct pool_settings {
   /// After the deadline: how long a command may take to notice that it was
   /// cancelled before its worker is replaced. Other commands that run in the
   /// same worker (profile "thread") are not to blame: it is given nothing more,
-  /// its successor is started, and they may go on for worker_shutdown. What is
-  /// not done then is tried again if it is idempotent, and else answered
-  /// worker_died with a text that says why.
+  /// its successor is started, and they go on until they are done or their own
+  /// time is over. Those that have no deadline may go on for worker_shutdown,
+  /// and of the workers that hang as many may go on as the pool has: with one
+  /// more, the one that hangs for longest ends at once. What is not done then
+  /// is tried again if it is idempotent, and else answered worker_died with a
+  /// text that says why.
   timespan cancel_grace = std::chrono::milliseconds(500);
   /// A task that runs longer is reported (wpool). infinite: none is.
   timespan overrun_warning = infinite;
@@ -191,7 +195,8 @@ struct pool_settings {
   /// `intensity` of them; successors of living ones at most `max_surge`.
   std::uint32_t start_batch = 8;
   /// From being asked to stop to being killed. 0 (in a file also
-  /// "brutal_kill"): killed at once.
+  /// "brutal_kill"): killed at once. A worker that was replaced (recycling)
+  /// finishes what it runs first, unless its pool is stopped meanwhile.
   timespan worker_shutdown = std::chrono::seconds(5);
   /// The strategy of the workers' supervisor (wpool): one_for_one, one_for_all
   /// or rest_for_one.
@@ -227,9 +232,13 @@ struct pool_settings {
   std::uint64_t memory_limit = 0;
   /// How often memory is looked at, and at the latest age and requests.
   timespan lifecycle_check = std::chrono::seconds(60);
-  /// Workers that are replaced at once, for whatever reason but by hand. 0: a
-  /// quarter of the pool's present size, at least 1. After a successor that did
-  /// not start the next one is tried after restart_backoff.
+  /// Successors that are started at once, for whatever reason but by hand. 0: a
+  /// quarter of the pool's present size, at least 1. Those that were replaced
+  /// and still finish what they run do not count; but while there are as many
+  /// of them as size and max_overflow allow workers, or two, none is replaced
+  /// because of age, requests or memory, which is told
+  /// (charmer.worker.recycle_delayed). After a successor that did not start the
+  /// next one is tried after restart_backoff.
   std::uint32_t max_surge = 0;
   /// How often a worker that is idle is asked whether it can work; a busy one
   /// has a deadline that shows. infinite: never.
@@ -297,11 +306,17 @@ struct settings_error {
   std::string allowed; ///< "a whole number from 1 to 10000"
 };
 
+/// One pool as it stands in a file of settings, on one line. What is not UTF-8
+/// is replaced.
+std::string to_json(const pool_settings& x);
+
 /// The settings of a pool as they hold among these: what it does not say itself
 /// is said by them.
 pool_settings resolved(pool_settings pool, const settings& among);
 
-/// Checks values, however they were made. Empty: they are valid.
+/// Checks values, however they were made. Empty: they are valid. Names of what
+/// the application registers (profiles, native adapters, strategies,
+/// collections) are looked up when the pool is started, and not here.
 std::vector<settings_error> validate(const settings& x);
 std::vector<settings_error> validate(const pool_settings& x);
 

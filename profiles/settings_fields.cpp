@@ -156,8 +156,12 @@ std::string variables::allowed() const {
 bool json_object::holds(const std::string& x) const {
   if (x.empty())
     return true;
-  auto parsed = nlohmann::json::parse(x, nullptr, /*allow_exceptions=*/false);
-  return parsed.is_object();
+  return accepts(nlohmann::json::parse(x, nullptr, /*allow_exceptions=*/false));
+}
+
+bool json_object::accepts(const nlohmann::json& x) const {
+  return x.is_object()
+         && (!x.contains("charmer") || x.at("charmer").is_object());
 }
 
 bool is_pool_name(std::string_view x) {

@@ -11,6 +11,8 @@
 #include "charmer/profiles/units.hpp"
 #include "charmer/supervision/child_spec.hpp"
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <concepts>
 #include <cstdint>
 #include <limits>
@@ -96,10 +98,14 @@ struct variables {
   std::string allowed() const;
 };
 
-/// The text of a JSON object, or nothing. In a file it is the object itself.
+/// The text of a JSON object, or nothing; under "charmer" stands what is for
+/// the worker itself. In a file it is the object itself.
 struct json_object {
   bool holds(const std::string& x) const;
-  std::string allowed() const { return "a JSON object"; }
+  bool accepts(const nlohmann::json& x) const;
+  std::string allowed() const {
+    return "a JSON object, and so is \"charmer\" in it";
+  }
 };
 
 /// A struct with fields of its own.

@@ -248,6 +248,10 @@ caf::expected<settings> settings::from_file(const std::string& path) {
   return make_error(code, std::move(what));
 }
 
+std::string to_json(const pool_settings& x) {
+  return write_fields(x).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 std::string settings::to_json() const {
   auto list = json::array();
   for (const auto& pool : pools)

@@ -183,8 +183,8 @@ bool read(const json& from, std::map<std::string, std::string>& xs,
   return true;
 }
 
-bool read(const json& from, std::string& x, const json_object&) {
-  if (!from.is_object())
+bool read(const json& from, std::string& x, const json_object& rule) {
+  if (!rule.accepts(from))
     return false;
   x = from.empty() ? std::string{} : dump(from);
   return true;

@@ -14,6 +14,7 @@ bool starts_with(std::string_view x, std::string_view with) {
 
 bool begins_stack(std::string_view line) {
   return starts_with(line, "Thread 0x") || starts_with(line, "Current thread ")
+         || starts_with(line, "Stack (most recent ")
          || starts_with(line, "Coroutine ");
 }
 
@@ -28,15 +29,24 @@ int stack_dump::signal() {
   return SIGRTMIN + 4;
 }
 
+int stack_dump::last_signal() {
+  return SIGRTMIN + 5;
+}
+
 bool stack_dump::wanted_by(late_error_ptr x, time_point now) {
-  auto first = waiting_.empty();
   waiting_.push_back(std::move(x));
-  if (first) {
-    text_.clear();
-    asked_ = now;
-    ended_ = false;
-  }
-  return first;
+  if (open())
+    return false;
+  text_.clear();
+  asked_ = now;
+  open_ = true;
+  last_ = ended_ = false;
+  return true;
+}
+
+void stack_dump::asked_again(time_point now) {
+  asked_ = now;
+  open_ = last_ = true;
 }
 
 bool stack_dump::take(std::string_view line) {
@@ -53,10 +63,12 @@ bool stack_dump::take(std::string_view line) {
 }
 
 bool stack_dump::complete(time_point now) const {
-  return open() && (ended_ || now - asked_ >= (text_.empty() ? limit : whole_));
+  return open()
+         && (ended_ || now - *asked_ >= (last_ ? last_limit : patience_));
 }
 
 void stack_dump::close() {
+  open_ = false;
   for (auto& x : std::exchange(waiting_, {}))
     if (x && !text_.empty())
       x->add_traceback(text_);

@@ -54,11 +54,6 @@ struct worker_strategy {
                          const worker_strategy&) = default;
 };
 
-template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, worker_strategy& x) {
-  return f(x.kind, x.value);
-}
-
 inline constexpr worker_strategy available_worker{choice::available_worker};
 inline constexpr worker_strategy next_available_worker{
     choice::next_available_worker};

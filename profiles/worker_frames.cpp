@@ -171,8 +171,7 @@ caf::error with_details(caf::error reason, const failure& what, pid_t pid,
     requests.push_back({{"id", x.id}, {"command", x.command}});
   if (!requests.empty())
     set("requests", requests);
-  return caf::error{reason.code(), reason.category(),
-                    reason.context() + caf::make_message(std::move(said))};
+  return with_context(reason, std::move(said));
 }
 
 } // namespace charmer

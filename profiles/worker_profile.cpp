@@ -2,7 +2,6 @@
 
 #include "charmer/profiles/native_profile.hpp"
 #include "charmer/profiles/process_profile.hpp"
-#include "charmer/supervision/mailbox.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -36,21 +35,25 @@ std::vector<settings_error> worker_profile::check(const pool_settings&) const {
 }
 
 void worker_profile::stop_worker(const caf::strong_actor_ptr& worker,
-                                 worker_end how, caf::execution_unit* context) {
+                                 worker_end how, actor_runner* context) {
   auto content = how == worker_end::at_once ? caf::make_message(expel_atom_v)
                                             : caf::make_message(dismiss_atom_v);
-  worker->enqueue(nullptr, caf::message_id{0}, std::move(content), context);
+  post(worker, nullptr, caf::message_id{0}, std::move(content), context);
 }
 
 void worker_profile::execute_request(const caf::strong_actor_ptr& worker,
                                      caf::strong_actor_ptr from,
                                      caf::message_id id, caf::message request,
-                                     caf::execution_unit* context) {
-  worker->enqueue(std::move(from), id, std::move(request), context);
+                                     actor_runner* context) {
+  post(worker, std::move(from), id, std::move(request), context);
 }
 
 bool worker_profile::is_gone(const caf::strong_actor_ptr& worker) const {
   return has_closed_mailbox(worker).value_or(true);
+}
+
+bool worker_profile::may_have_begun(const caf::strong_actor_ptr&) const {
+  return true;
 }
 
 std::uint32_t worker_profile::get_load(const worker_view& x) const {
@@ -140,7 +143,10 @@ void register_profile(const std::string& name,
                       std::shared_ptr<worker_profile> profile) {
   auto& known = all();
   std::lock_guard guard{known.mutex};
-  known.profiles[name] = std::move(profile);
+  if (profile)
+    known.profiles[name] = std::move(profile);
+  else
+    known.profiles.erase(name);
 }
 
 } // namespace charmer

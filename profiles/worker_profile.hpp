@@ -8,7 +8,9 @@
 // sender and the lease as their message id, and answers them in any way CAF
 // knows. It also understands (cancel_atom, lease), and is asked to stop by an
 // exit message, as every actor is; it then calls `retiring`, and ends when it
-// is told by stop_worker that it has nothing left.
+// is told by stop_worker that it has nothing left. The supervisor kills it when
+// worker_shutdown is over, which begins with the exit message, or, if another
+// has taken its place, with stop_worker.
 //
 // A profile of the application's own is registered under a name, and settings
 // use it by that name: see register_profile and examples/user_profile. Two of
@@ -116,6 +118,13 @@ struct worker_death {
   caf::error reason;
   /// It was asked to end.
   bool planned = false;
+  /// It was, and was killed because that took longer than worker_shutdown.
+  bool overdue = false;
+  /// It was killed for that or another reason, and did not die by itself.
+  bool killed = false;
+  /// Leases that it had and did not begin, of a worker without evidence:
+  /// others get those requests.
+  std::vector<std::uint64_t> not_begun{};
 };
 
 /// A command calls a function of the application.
@@ -137,8 +146,14 @@ public:
   virtual void ready(worker_info info) = 0;
 
   /// The worker was asked to end: it finishes what it has and is to be given
-  /// nothing more. What it is given nevertheless it leaves alone.
-  virtual void retiring() = 0;
+  /// nothing more, but what belongs to it (the holder of a lease may still use
+  /// it). It may be asked twice: one that was replaced, when its pool is
+  /// stopped meanwhile.
+  /// @returns how long that may take. infinite: another has taken its place;
+  /// worker_shutdown begins when stop_worker tells it that it has nothing left.
+  /// Else it ends within worker_shutdown from now on, and what it is given
+  /// nevertheless it leaves alone.
+  virtual timespan retiring() = 0;
 
   /// The worker is gone: its process is dead, all that it still said has been
   /// handed on, nothing that it was given can begin any more. Exactly once if
@@ -188,14 +203,13 @@ public:
 
   /// Has it end. By default a message: (dismiss_atom) or (expel_atom).
   virtual void stop_worker(const caf::strong_actor_ptr& worker, worker_end how,
-                           caf::execution_unit* context);
+                           actor_runner* context);
 
   /// Gives a request to a worker: it is to answer `from` under `id`. By default
   /// it gets the message as it is.
   virtual void execute_request(const caf::strong_actor_ptr& worker,
                                caf::strong_actor_ptr from, caf::message_id id,
-                               caf::message request,
-                               caf::execution_unit* context);
+                               caf::message request, actor_runner* context);
 
   /// Whether a request that CAF returned (sec::request_receiver_down) was
   /// returned by the worker itself, which has ended and never began it: another
@@ -203,6 +217,13 @@ public:
   /// and that is its answer. By default, whether the worker's mailbox is
   /// closed; one without a mailbox is taken to hand nothing on.
   virtual bool is_gone(const caf::strong_actor_ptr& worker) const;
+
+  /// Whether a worker that is_gone may have begun its last request all the
+  /// same, and ended because of it: a behaviour that sends what it got to
+  /// itself, and ends, looks as if it never began. A request after which
+  /// several such workers ended is given up. By default true; a worker that has
+  /// evidence (worker_info) says so itself.
+  virtual bool may_have_begun(const caf::strong_actor_ptr& worker) const;
 
   /// How many requests one worker runs at once.
   virtual std::uint32_t get_capacity(const pool_settings& x) const = 0;
@@ -238,7 +259,7 @@ find_profile(const std::string& name);
 std::vector<std::string> profile_names();
 
 /// Makes a profile usable by name in settings, in place of an earlier one of
-/// that name. Thread-safe.
+/// that name; null: there is none of that name any more. Thread-safe.
 void register_profile(const std::string& name,
                       std::shared_ptr<worker_profile> profile);
 

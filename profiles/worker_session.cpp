@@ -10,7 +10,8 @@ failure worker_session::blank_failure() const {
           .incarnation = what_.incarnation};
 }
 
-bool worker_session::started(caf::expected<child_ptr> child) {
+void worker_session::started(caf::expected<child_ptr> child,
+                             const std::function<void()>& tell) {
   child_ptr orphan;
   {
     std::lock_guard guard{mutex_};
@@ -20,13 +21,13 @@ bool worker_session::started(caf::expected<child_ptr> child) {
         child_ = std::move(*child);
       else
         start_error_ = std::move(child.error());
-      return true;
+      tell();
+      return;
     }
     if (child)
       orphan = std::move(*child);
   }
   bury(std::move(orphan));
-  return false;
 }
 
 wire::child_process* worker_session::child() {
@@ -49,7 +50,7 @@ bool worker_session::planned() {
   return planned_;
 }
 
-void worker_session::tell_died(caf::error reason) {
+void worker_session::tell_died(caf::error reason, bool overdue, bool killed) {
   bool planned;
   {
     std::lock_guard guard{mutex_};
@@ -57,16 +58,23 @@ void worker_session::tell_died(caf::error reason) {
       return;
     planned = planned_;
   }
-  what_.host->died({std::move(reason), planned});
+  what_.host->died({std::move(reason), planned, overdue, killed});
 }
 
-void worker_session::abandoned(const caf::error& why) {
+bool worker_session::told() {
+  std::lock_guard guard{mutex_};
+  return told_;
+}
+
+void worker_session::abandoned(const caf::error& why,
+                               std::function<void()> buried) {
   child_ptr child;
   {
     std::lock_guard guard{mutex_};
     abandoned_ = true;
     ended_by_ = why;
-    if (told_ || !launched_)
+    buried_ = std::move(buried);
+    if (!launched_)
       return;
     child = std::move(child_);
   }
@@ -74,18 +82,35 @@ void worker_session::abandoned(const caf::error& why) {
 }
 
 void worker_session::bury(child_ptr child) {
-  auto tell = [self = shared_from_this()](wire::exit_status status) {
-    auto what = self->blank_failure();
-    what.exit_code = status.code;
-    what.signal = status.signal;
-    what.text =
-        "its actor was ended from outside: " + describe_reason(self->ended_by_);
-    self->tell_died(make_error(pool_errc::worker_died, std::move(what)));
-  };
   if (child)
-    child->bury(tell);
+    child->bury([self = shared_from_this()](wire::exit_status status) {
+      self->at_rest(status);
+    });
   else
-    tell({});
+    at_rest({});
+}
+
+void worker_session::at_rest(wire::exit_status status) {
+  std::function<void()> tell;
+  {
+    std::lock_guard guard{mutex_};
+    status_ = status;
+    tell = std::exchange(buried_, nullptr);
+  }
+  if (tell)
+    tell();
+}
+
+void worker_session::tell_buried() {
+  auto what = blank_failure();
+  {
+    std::lock_guard guard{mutex_};
+    what.exit_code = status_.code;
+    what.signal = status_.signal;
+    what.text =
+        "its actor was ended from outside: " + describe_reason(ended_by_);
+  }
+  tell_died(make_error(pool_errc::worker_died, std::move(what)), false, true);
 }
 
 } // namespace charmer

@@ -6,12 +6,14 @@
 // is killed and buried before the pool hears of the death, and that it hears of
 // it exactly once.
 //
-// Threading: every function from any thread.
+// Threading: every function from any thread; `tell_died` and `tell_buried` call
+// the pool, and so only while the actor system lives.
 #pragma once
 
 #include "charmer/profiles/worker_profile.hpp"
 #include "charmer/wire/child_process.hpp"
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -32,9 +34,11 @@ public:
   /// A failure with the names of this worker filled in.
   failure blank_failure() const;
 
-  /// The spawner's result. False: nobody wants it any more, and it has been
-  /// dealt with.
-  bool started(caf::expected<child_ptr> child);
+  /// The spawner's result, of which `tell` tells the actor; it cannot end
+  /// meanwhile, nor can its system. Nobody is told if it has ended: the process
+  /// is dealt with.
+  void started(caf::expected<child_ptr> child,
+               const std::function<void()>& tell);
 
   /// The process, null if it could not be started (then `start_error` says why)
   /// or has not been yet. Only for the actor.
@@ -45,21 +49,33 @@ public:
   void plan_end();
   bool planned();
 
-  /// The actor collected the process and tells the pool.
-  void tell_died(caf::error reason);
+  /// The actor collected the process and tells the pool. `overdue`: it was not
+  /// done within worker_shutdown.
+  void tell_died(caf::error reason, bool overdue = false, bool killed = false);
 
-  /// The actor has ended. If it told of the death before, nothing happens;
-  /// otherwise the process is killed, and the pool hears when it is dead.
-  void abandoned(const caf::error& why);
+  /// Whether the pool has heard of the death.
+  bool told();
+
+  /// The actor has ended without telling of the death: the process is killed,
+  /// and buried on the spawner's thread, where `buried` is called. The actor
+  /// system may have ended by then, unless it waits for an actor that is told
+  /// by `buried` and then calls `tell_buried`.
+  void abandoned(const caf::error& why, std::function<void()> buried);
+
+  /// The pool hears of the death, and how it was if that is known.
+  void tell_buried();
 
 private:
   void bury(child_ptr child);
+  void at_rest(wire::exit_status status);
 
   const worker_start what_;
   std::mutex mutex_;
   child_ptr child_;
   caf::error start_error_;
   caf::error ended_by_; // why the actor ended
+  std::function<void()> buried_;
+  wire::exit_status status_;
   bool abandoned_ = false;
   bool launched_ = false; // the spawner has answered
   bool planned_ = false;

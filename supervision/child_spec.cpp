@@ -11,6 +11,10 @@ shutdown child_spec::effective_stop() const {
                                         : shutdown::after(5s);
 }
 
+shutdown child_spec::effective_retire() const {
+  return retire ? *retire : effective_stop();
+}
+
 std::string to_string(restart_type x) {
   switch (x) {
     case restart_type::permanent:

@@ -122,6 +122,11 @@ struct child_spec {
   restart_type restart = restart_type::permanent;
   /// Default: 5 s for a worker, infinite for a supervisor.
   std::optional<shutdown> stop{};
+  /// How it is stopped when another incarnation has taken its place (see
+  /// replace_child_atom); it may have something to finish that takes longer.
+  /// As soon as it has nothing left (see child_idle_atom), or its supervisor
+  /// stops, it is asked again, and stopped as `stop` says. Default: as `stop`.
+  std::optional<shutdown> retire{};
   child_type type = child_type::worker;
   /// Its end for good can end the supervisor: see auto_shutdown.
   bool significant = false;
@@ -150,6 +155,9 @@ struct child_spec {
 
   /// The value of `stop`, or the default.
   shutdown effective_stop() const;
+
+  /// The value of `retire`, or the default.
+  shutdown effective_retire() const;
 };
 
 std::string to_string(restart_type x);
@@ -160,5 +168,3 @@ std::string to_string(child_type x);
 caf::error validate(const child_spec& x);
 
 } // namespace charmer
-
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(charmer::child_spec)

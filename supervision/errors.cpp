@@ -1,5 +1,7 @@
 #include "charmer/supervision/errors.hpp"
 
+#include "charmer/supervision/messages.hpp"
+
 #include <array>
 
 namespace charmer {
@@ -38,14 +40,13 @@ const T* find_in_context(const caf::error& x) {
 }
 
 std::string code_name(const caf::error& x) {
-  constexpr auto own = caf::detail::error_factory<supervision_errc>::category;
-  if (x.category() == own)
+  if (has_code_of<supervision_errc>(x))
     return to_string(static_cast<supervision_errc>(x.code()));
-  if (x.category() == caf::atom("exit"))
+  if (has_code_of<caf::exit_reason>(x))
     return to_string(static_cast<caf::exit_reason>(x.code()));
-  if (x.category() == caf::atom("system"))
+  if (has_code_of<caf::sec>(x))
     return to_string(static_cast<caf::sec>(x.code()));
-  return caf::to_string(x.category()) + " error " + std::to_string(x.code());
+  return category_name(x) + " error " + std::to_string(x.code());
 }
 
 } // namespace
@@ -58,12 +59,13 @@ std::string to_string(supervision_errc x) {
 caf::error make_error(supervision_errc code, std::string text,
                       caf::error cause) {
   if (cause)
-    return caf::error{code, std::move(text), std::move(cause)};
-  return text.empty() ? caf::error{code} : caf::error{code, std::move(text)};
+    return error_saying(code, std::move(text), std::move(cause));
+  return text.empty() ? error_saying(code)
+                      : error_saying(code, std::move(text));
 }
 
 caf::error make_error(supervision_errc code, exit_details said) {
-  return caf::error{code, std::move(said)};
+  return error_saying(code, std::move(said));
 }
 
 std::optional<exit_details> exit_details_of(const caf::error& x) {

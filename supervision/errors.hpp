@@ -56,8 +56,8 @@ struct exit_details {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, exit_details& x) {
-  return f(caf::meta::type_name("charmer::exit_details"), x.text, x.details);
+inspected<Inspector> inspect(Inspector& f, exit_details& x) {
+  return inspect_fields(f, x, "charmer::exit_details", x.text, x.details);
 }
 
 /// Makes an error: what happened on one line and what led to it.
@@ -88,4 +88,4 @@ std::string describe_reason(const caf::error& x);
 
 } // namespace charmer
 
-CAF_ERROR_CODE_ENUM(charmer::supervision_errc, "supervisor")
+CHARMER_ERROR_CODES(charmer::supervision_errc, "supervisor")

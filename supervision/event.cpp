@@ -2,6 +2,7 @@
 
 #include "charmer/supervision/duration_text.hpp"
 #include "charmer/supervision/errors.hpp"
+#include "charmer/supervision/one_line.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -19,6 +20,19 @@ using json = nlohmann::ordered_json;
 
 std::string dump(const json& x) {
   return x.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+/// What a detail holds; discarded if it is no JSON, or nested so deep that
+/// writing it would use up the stack: then it is shown as the text that it is.
+json value_of(const std::string& text) {
+  constexpr auto deepest = 200;
+  auto too_deep = false;
+  auto looked_at = [&](int depth, json::parse_event_t, json&) {
+    too_deep = too_deep || depth > deepest;
+    return !too_deep;
+  };
+  auto result = json::parse(text, looked_at, false);
+  return too_deep ? json(json::value_t::discarded) : result;
 }
 
 /// "2026-01-31T23:59:59.123456Z"
@@ -39,7 +53,7 @@ std::string to_iso(caf::timestamp x) {
 }
 
 json reason_to_json(const caf::error& x) {
-  return {{"category", caf::to_string(x.category())},
+  return {{"category", category_name(x)},
           {"code", x.code()},
           {"text", describe_reason(x)}};
 }
@@ -47,7 +61,7 @@ json reason_to_json(const caf::error& x) {
 json details_to_json(const event& x) {
   auto result = json::object();
   for (const auto& [key, text] : x.details) {
-    auto value = json::parse(text, nullptr, false);
+    auto value = value_of(text);
     result[key] = value.is_discarded() ? json(text) : std::move(value);
   }
   return result;
@@ -55,7 +69,7 @@ json details_to_json(const event& x) {
 
 /// The text of a detail as people want to see it: strings without quotes.
 std::string detail_to_text(const std::string& text) {
-  auto value = json::parse(text, nullptr, false);
+  auto value = value_of(text);
   if (value.is_string())
     return value.get<std::string>();
   return value.is_discarded() ? text : dump(value);
@@ -63,7 +77,7 @@ std::string detail_to_text(const std::string& text) {
 
 /// A list of strings, one on each line; other values as they are.
 std::string lines_of(const std::string& text) {
-  auto value = json::parse(text, nullptr, false);
+  auto value = value_of(text);
   if (!value.is_array() || value.empty())
     return detail_to_text(text);
   std::string result;
@@ -75,25 +89,11 @@ std::string lines_of(const std::string& text) {
   return result;
 }
 
-/// So that it is on one line, and cannot change what stands before it.
-std::string escaped(std::string_view text) {
-  constexpr auto hex = "0123456789abcdef";
-  std::string result;
-  for (char c : text)
-    if (auto code = static_cast<unsigned char>(c); c == '\n')
-      result += "\\n";
-    else if (c != '\t' && (code < 0x20 || code == 0x7f))
-      result += {'\\', 'x', hex[code >> 4], hex[code & 15]};
-    else
-      result += c;
-  return result;
-}
-
 std::string indented(const std::string& key, std::string_view text) {
-  auto result = "\n  " + escaped(key) + ":";
+  auto result = "\n  " + on_one_line(key) + ":";
   for (;;) {
     auto end = text.find('\n');
-    result += "\n    " + escaped(text.substr(0, end));
+    result += "\n    " + on_one_line(text.substr(0, end));
     if (end == text.npos)
       return result;
     text.remove_prefix(end + 1);
@@ -103,7 +103,7 @@ std::string indented(const std::string& key, std::string_view text) {
 /// A text of several lines begins on this one and follows whole.
 void append_text(std::string& line, std::string& rest, const std::string& x) {
   auto end = x.find('\n');
-  line += ": " + escaped(x.substr(0, end));
+  line += ": " + on_one_line(x.substr(0, end));
   if (end != x.npos)
     rest += indented("text", x);
 }
@@ -156,11 +156,11 @@ void event::set(std::string_view key, std::string_view value) {
 
 std::string to_string(const event& x) {
   auto result =
-      to_iso(x.wall) + ' ' + to_string(x.level) + ' ' + escaped(x.name);
+      to_iso(x.wall) + ' ' + to_string(x.level) + ' ' + on_one_line(x.name);
   if (!x.path.empty())
-    result += " [" + escaped(x.path) + ']';
+    result += " [" + on_one_line(x.path) + ']';
   if (!x.child.empty())
-    result += " '" + escaped(x.child) + '\'';
+    result += " '" + on_one_line(x.child) + '\'';
   if (x.actor_id != 0)
     result += " #" + std::to_string(x.actor_id);
   std::string rest;
@@ -174,7 +174,7 @@ std::string to_string(const event& x) {
     if (text.find('\n') != std::string::npos)
       rest += indented(key, text);
     else
-      result += ' ' + escaped(key) + '=' + escaped(text);
+      result += ' ' + on_one_line(key) + '=' + on_one_line(text);
   }
   return result + rest;
 }

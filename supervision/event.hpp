@@ -94,10 +94,11 @@ struct event {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, event& x) {
-  return f(caf::meta::type_name("charmer::event"), x.name, x.level, x.wall,
-           x.monotonic_ns, x.path, x.child, x.actor_id, x.reason, x.text,
-           x.restarts, x.attempt, x.delay, x.uptime, x.details);
+inspected<Inspector> inspect(Inspector& f, event& x) {
+  return inspect_fields(f, x, "charmer::event", x.name, x.level, x.wall,
+                        x.monotonic_ns, x.path, x.child, x.actor_id, x.reason,
+                        x.text, x.restarts, x.attempt, x.delay, x.uptime,
+                        x.details);
 }
 
 /// One line; texts of several lines follow on indented lines of their own. Of

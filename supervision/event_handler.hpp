@@ -31,9 +31,9 @@ struct event_filter {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, event_filter& x) {
-  return f(caf::meta::type_name("charmer::event_filter"), x.name, x.path,
-           x.at_least);
+inspected<Inspector> inspect(Inspector& f, event_filter& x) {
+  return inspect_fields(f, x, "charmer::event_filter", x.name, x.path,
+                        x.at_least);
 }
 
 /// A handler to be added: one of `on_event` and `receiver` must be set, not
@@ -88,11 +88,9 @@ struct handler_info {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, handler_info& x) {
-  return f(caf::meta::type_name("charmer::handler_info"), x.name, x.filter,
-           x.delivered, x.dropped, x.waiting);
+inspected<Inspector> inspect(Inspector& f, handler_info& x) {
+  return inspect_fields(f, x, "charmer::handler_info", x.name, x.filter,
+                        x.delivered, x.dropped, x.waiting);
 }
 
 } // namespace charmer
-
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(charmer::handler_spec)

@@ -32,8 +32,7 @@ caf::result<Result> pass_on(self_pointer self, const std::string& name,
   auto host = state_of(self).hub->host(name);
   if (!host)
     return not_found(name);
-  self->delegate(host, std::forward<Ts>(xs)...);
-  return caf::delegated<Result>{};
+  return charmer::delegate<Result>(self, host, std::forward<Ts>(xs)...);
 }
 
 /// Whoever releases the event last sends the news; so it comes whatever the

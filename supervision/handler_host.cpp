@@ -19,6 +19,32 @@ caf::error guarded(F f) {
   }
 }
 
+/// What the context of an error says, but for its cause.
+std::string text_of(const caf::message& context) {
+  for (std::size_t i = 0; i < context.size(); ++i)
+    if (context.match_element<std::string>(i))
+      return context.get_as<std::string>(i);
+  if (context.empty() || context.match_elements<caf::error>())
+    return {};
+  return to_string(context);
+}
+
+/// The same error as another node can read it. What an application puts into
+/// the context of an error may be of a type that only this node knows, or that
+/// cannot be sent at all; and one message of that kind ends the connection.
+caf::error for_another_node(const caf::error& x) {
+  auto result = without_context(x);
+  if (!x)
+    return result;
+  if (auto said = exit_details_of(x))
+    result = with_context(result, *std::move(said));
+  else if (auto text = text_of(x.context()); !text.empty())
+    result = with_context(result, std::move(text));
+  if (auto cause = cause_of(x))
+    result = with_context(result, for_another_node(cause));
+  return result;
+}
+
 } // namespace
 
 caf::error validate(const handler_spec& x) {
@@ -105,7 +131,10 @@ void handler_host::ask_receiver(event_queue::entry x) {
   // Infinite: the end of the receiver is noticed by the monitor, elsewhere too.
   // Who was swapped away while it had an event may answer when it likes.
   pending_ = std::move(x.pending);
-  self_->request(spec_.receiver, caf::infinite, *x.what)
+  auto what = *x.what;
+  if (spec_.receiver.node() != self_->node())
+    what.reason = for_another_node(what.reason);
+  request(self_, spec_.receiver, caf::infinite, std::move(what))
       .then(
           [this, asked = generation_] {
             if (asked == generation_)
@@ -176,8 +205,7 @@ void handler_host::somebody_died(const caf::actor_addr& who,
 
 caf::result<caf::message> handler_host::call(const caf::message& question) {
   if (spec_.receiver) {
-    self_->delegate(spec_.receiver, question);
-    return caf::delegated<caf::message>{};
+    return delegate<caf::message>(self_, spec_.receiver, question);
   }
   if (!spec_.on_call)
     return make_error(supervision_errc::unsupported,

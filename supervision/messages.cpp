@@ -14,13 +14,8 @@ std::string to_string(child_state x) {
 }
 
 void configure_supervision(caf::actor_system_config& cfg) {
-  using factory = caf::detail::error_factory<supervision_errc>;
-  cfg.add_message_types<caf::id_block::charmer_supervision>();
-  cfg.add_error_category(factory::category, [](std::uint8_t code,
-                                               caf::atom_value category,
-                                               const caf::message& context) {
-    return describe_reason(caf::error{code, category, context});
-  });
+  register_messages<caf::id_block::charmer_supervision>(cfg);
+  render_errors<supervision_errc>(cfg, describe_reason);
 }
 
 } // namespace charmer

@@ -41,9 +41,9 @@ struct child_info {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, child_info& x) {
-  return f(caf::meta::type_name("charmer::child_info"), x.id, x.state, x.type,
-           x.handle, x.incarnation, x.restarts, x.uptime);
+inspected<Inspector> inspect(Inspector& f, child_info& x) {
+  return inspect_fields(f, x, "charmer::child_info", x.id, x.state, x.type,
+                        x.handle, x.incarnation, x.restarts, x.uptime);
 }
 
 /// What count_children tells, as in OTP.
@@ -63,11 +63,13 @@ struct child_counts {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, child_counts& x) {
-  return f(caf::meta::type_name("charmer::child_counts"), x.specs, x.active,
-           x.supervisors, x.workers);
+inspected<Inspector> inspect(Inspector& f, child_counts& x) {
+  return inspect_fields(f, x, "charmer::child_counts", x.specs, x.active,
+                        x.supervisors, x.workers);
 }
 
+struct child_spec;
+struct handler_spec;
 struct supervision_tree;
 
 /// Registers the messages and the error category of this room. Twice does no
@@ -90,36 +92,41 @@ CAF_ADD_TYPE_ID(charmer_supervision, (charmer::child_info))
 CAF_ADD_TYPE_ID(charmer_supervision, (std::vector<charmer::child_info>))
 CAF_ADD_TYPE_ID(charmer_supervision, (charmer::child_counts))
 CAF_ADD_TYPE_ID(charmer_supervision, (charmer::supervision_tree))
+CHARMER_ADD_LOCAL_TYPE(charmer_supervision, (charmer::child_spec))
+CHARMER_ADD_LOCAL_TYPE(charmer_supervision, (charmer::handler_spec))
 
 // to a supervisor
-CAF_ADD_ATOM(charmer_supervision, charmer, start_child_atom, "su.start")
-CAF_ADD_ATOM(charmer_supervision, charmer, terminate_child_atom, "su.term")
-CAF_ADD_ATOM(charmer_supervision, charmer, restart_child_atom, "su.restart")
-CAF_ADD_ATOM(charmer_supervision, charmer, delete_child_atom, "su.delete")
-CAF_ADD_ATOM(charmer_supervision, charmer, replace_child_atom, "su.replace")
-CAF_ADD_ATOM(charmer_supervision, charmer, which_children_atom, "su.which")
-CAF_ADD_ATOM(charmer_supervision, charmer, count_children_atom, "su.count")
-CAF_ADD_ATOM(charmer_supervision, charmer, tree_atom, "su.tree")
-CAF_ADD_ATOM(charmer_supervision, charmer, child_ready_atom, "su.ready")
-CAF_ADD_ATOM(charmer_supervision, charmer, child_failed_atom, "su.failed")
-CAF_ADD_ATOM(charmer_supervision, charmer, ready_atom, "su.isready")
+CHARMER_ADD_ATOM(charmer_supervision, start_child_atom, "su.start")
+CHARMER_ADD_ATOM(charmer_supervision, terminate_child_atom, "su.term")
+CHARMER_ADD_ATOM(charmer_supervision, kill_child_atom, "su.kill")
+CHARMER_ADD_ATOM(charmer_supervision, retire_child_atom, "su.retire")
+CHARMER_ADD_ATOM(charmer_supervision, restart_child_atom, "su.restart")
+CHARMER_ADD_ATOM(charmer_supervision, delete_child_atom, "su.delete")
+CHARMER_ADD_ATOM(charmer_supervision, replace_child_atom, "su.replace")
+CHARMER_ADD_ATOM(charmer_supervision, which_children_atom, "su.which")
+CHARMER_ADD_ATOM(charmer_supervision, count_children_atom, "su.count")
+CHARMER_ADD_ATOM(charmer_supervision, tree_atom, "su.tree")
+CHARMER_ADD_ATOM(charmer_supervision, child_ready_atom, "su.ready")
+CHARMER_ADD_ATOM(charmer_supervision, child_failed_atom, "su.failed")
+CHARMER_ADD_ATOM(charmer_supervision, child_idle_atom, "su.idle")
+CHARMER_ADD_ATOM(charmer_supervision, ready_atom, "su.isready")
 // a supervisor to itself: a limit is over, a wait is
-CAF_ADD_ATOM(charmer_supervision, charmer, time_limit_atom, "su.limit")
-CAF_ADD_ATOM(charmer_supervision, charmer, retry_atom, "su.retry")
-CAF_ADD_ATOM(charmer_supervision, charmer, end_atom, "su.end")
+CHARMER_ADD_ATOM(charmer_supervision, time_limit_atom, "su.limit")
+CHARMER_ADD_ATOM(charmer_supervision, retry_atom, "su.retry")
+CHARMER_ADD_ATOM(charmer_supervision, end_atom, "su.end")
 
 // to the event manager
-CAF_ADD_ATOM(charmer_supervision, charmer, add_handler_atom, "ev.add")
-CAF_ADD_ATOM(charmer_supervision, charmer, delete_handler_atom, "ev.delete")
-CAF_ADD_ATOM(charmer_supervision, charmer, call_handler_atom, "ev.call")
-CAF_ADD_ATOM(charmer_supervision, charmer, swap_handler_atom, "ev.swap")
-CAF_ADD_ATOM(charmer_supervision, charmer, which_handlers_atom, "ev.which")
-CAF_ADD_ATOM(charmer_supervision, charmer, notify_atom, "ev.notify")
-CAF_ADD_ATOM(charmer_supervision, charmer, sync_notify_atom, "ev.sync")
+CHARMER_ADD_ATOM(charmer_supervision, add_handler_atom, "ev.add")
+CHARMER_ADD_ATOM(charmer_supervision, delete_handler_atom, "ev.delete")
+CHARMER_ADD_ATOM(charmer_supervision, call_handler_atom, "ev.call")
+CHARMER_ADD_ATOM(charmer_supervision, swap_handler_atom, "ev.swap")
+CHARMER_ADD_ATOM(charmer_supervision, which_handlers_atom, "ev.which")
+CHARMER_ADD_ATOM(charmer_supervision, notify_atom, "ev.notify")
+CHARMER_ADD_ATOM(charmer_supervision, sync_notify_atom, "ev.sync")
 // the event manager to the owner of a handler: it is gone, and why
-CAF_ADD_ATOM(charmer_supervision, charmer, handler_removed_atom, "ev.removed")
+CHARMER_ADD_ATOM(charmer_supervision, handler_removed_atom, "ev.removed")
 // inside the room: a handler's queue has something; all have dealt with it
-CAF_ADD_ATOM(charmer_supervision, charmer, wake_atom, "ev.wake")
-CAF_ADD_ATOM(charmer_supervision, charmer, barrier_atom, "ev.barrier")
+CHARMER_ADD_ATOM(charmer_supervision, wake_atom, "ev.wake")
+CHARMER_ADD_ATOM(charmer_supervision, barrier_atom, "ev.barrier")
 
 CAF_END_TYPE_ID_BLOCK(charmer_supervision)

@@ -1,5 +1,7 @@
 #include "charmer/supervision/restart_decision.hpp"
 
+#include "charmer/supervision/messages.hpp"
+
 namespace charmer {
 
 exit_kind classify(const caf::error& reason) {

@@ -1,6 +1,7 @@
 #include "charmer/supervision/supervision_tree.hpp"
 
 #include "charmer/supervision/duration_text.hpp"
+#include "charmer/supervision/one_line.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -29,7 +30,8 @@ void append_lines(std::vector<line>& out, const supervision_tree& x,
                   const std::string& indent) {
   for (const auto& child : x.children) {
     auto last = &child == &x.children.back();
-    out.push_back({indent + (last ? "└── " : "├── ") + child.id, &child});
+    out.push_back(
+        {indent + (last ? "└── " : "├── ") + on_one_line(child.id), &child});
     append_lines(out, child, indent + (last ? "    " : "│   "));
   }
 }
@@ -63,7 +65,7 @@ std::string facts_about(const supervision_tree& x) {
     add("restarts " + std::to_string(x.restarts) + " ("
         + std::to_string(x.restarts_in_all) + " in all)");
   if (x.state != child_state::running && !x.reason.empty())
-    add(x.reason);
+    add(on_one_line(x.reason));
   return result;
 }
 
@@ -138,7 +140,10 @@ public:
     send_later(self_, limit, time_limit_atom_v);
   }
 
-  caf::response_promise result() {
+  caf::result<supervision_tree> result() {
+    if (answer_.pending())
+      return make_error(supervision_errc::unsupported,
+                        "somebody else has asked this one; spawn another");
     answer_ = self_->make_response_promise();
     deliver_if_done();
     return answer_;
@@ -157,7 +162,7 @@ private:
       return;
     ++awaited_;
     // Infinite: time_limit_atom ends all of them at once.
-    self_->request(supervisor, caf::infinite, tree_atom_v)
+    request(self_, supervisor, caf::infinite, tree_atom_v)
         .then(
             [this, &node](supervision_tree& said) {
               fill(node, std::move(said));
@@ -237,7 +242,7 @@ caf::actor spawn_tree_collector(caf::actor_system& system,
 }
 
 std::string to_string(const supervision_tree& x) {
-  std::vector<line> lines{{x.id, &x}};
+  std::vector<line> lines{{on_one_line(x.id), &x}};
   append_lines(lines, x, "");
   std::size_t labels = 0;
   std::size_t states = 0;

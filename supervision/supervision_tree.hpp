@@ -58,12 +58,12 @@ struct supervision_tree {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, supervision_tree& x) {
-  return f(caf::meta::type_name("charmer::supervision_tree"), x.id, x.path,
-           x.type, x.state, x.address, x.incarnation, x.restarts,
-           x.restarts_in_all, x.uptime, x.attempt, x.delay, x.reason, x.answers,
-           x.strategy, x.intensity.intensity, x.intensity.period, x.charged,
-           x.children);
+inspected<Inspector> inspect(Inspector& f, supervision_tree& x) {
+  return inspect_fields(f, x, "charmer::supervision_tree", x.id, x.path, x.type,
+                        x.state, x.address, x.incarnation, x.restarts,
+                        x.restarts_in_all, x.uptime, x.attempt, x.delay,
+                        x.reason, x.answers, x.strategy, x.intensity.intensity,
+                        x.intensity.period, x.charged, x.children);
 }
 
 /// An actor that answers one (tree_atom) with the tree below `supervisor`,
@@ -76,8 +76,8 @@ caf::actor spawn_tree_collector(caf::actor_system& system,
 template <class Self>
 auto request_tree(const Self& self, const caf::actor& supervisor,
                   timespan limit = std::chrono::seconds(1)) {
-  return self->request(spawn_tree_collector(self->system(), supervisor, limit),
-                       caf::infinite, tree_atom_v);
+  return request(self, spawn_tree_collector(self->system(), supervisor, limit),
+                 caf::infinite, tree_atom_v);
 }
 
 /// One line for each node, with branches.

@@ -39,6 +39,10 @@ caf::behavior supervisor(supervisor_actor* self, supervisor_spec spec,
       [&](terminate_child_atom, handle x) -> done {
         return state.terminate_child(x);
       },
+      [&](kill_child_atom, string id) -> done { return state.kill_child(id); },
+      [&](retire_child_atom, std::uint64_t token) -> done {
+        return state.retire_child(token);
+      },
       [&](restart_child_atom, string id) -> started_child {
         return state.restart_child(id);
       },
@@ -59,6 +63,7 @@ caf::behavior supervisor(supervisor_actor* self, supervisor_spec spec,
       [&](child_failed_atom, std::uint64_t token, const caf::error& why) {
         state.child_failed(token, why);
       },
+      [&](child_idle_atom, std::uint64_t token) { state.hurry(token); },
       [&](retry_atom, std::uint64_t number, std::uint64_t generation) {
         state.retry(number, generation);
       },
@@ -89,7 +94,7 @@ child_spec supervisor_child(std::string id, supervisor_spec spec) {
     auto slash = context.path.rfind('/');
     own.path_prefix = context.path.substr(0, slash);
     own.name = context.path.substr(slash + 1);
-    auto children = std::make_shared<roster>();
+    auto children = std::make_shared<roster>(context.path);
     auto self = context.self->spawn(
         supervisor, std::move(own),
         supervisor_parent{context.supervisor, context.token, line, children});

@@ -13,6 +13,11 @@
 //                                         temporary, of a template or not ready
 //                                         for the first time yet; cancels a
 //                                         pending retry
+//   (kill_child_atom, string id)        → (); the same, but killed at once
+//   (retire_child_atom, token)          → (), however long it takes to end: the
+//                                         child with this life (child_spec.hpp)
+//                                         is forgotten, so that its id is free,
+//                                         and stopped as by terminate_child
 //   (restart_child_atom, string id)     → caf::actor; only stopped children; a
 //                                         budget of its own is a fresh one,
 //                                         its backoff begins anew
@@ -20,8 +25,9 @@
 //   (replace_child_atom, string id)     → caf::actor: a second incarnation is
 //                                         started beside the first; when it is
 //                                         ready it is the child and the first
-//                                         retires. If its start fails the first
-//                                         stays.
+//                                         retires, as child_spec::retire says;
+//                                         it belongs to no child any more. If
+//                                         its start fails the first stays.
 //   (terminate_child_atom, caf::actor), (replace_child_atom, caf::actor)
 //                                       → the same, by handle: that of the
 //                                         child, or the last that it had
@@ -35,7 +41,9 @@
 //   (ready_atom)                        → () after the initial start, or
 //                                         start_failed as soon as it failed
 // Children report (child_ready_atom, token) or (child_failed_atom, token,
-// caf::error), see child_spec.hpp.
+// caf::error), see child_spec.hpp; one that retires may report
+// (child_idle_atom, token): it has nothing left, and is stopped now, within the
+// limit of `stop`.
 //
 // What starts or stops children waits while the initial start or the restart of
 // a group is under way; a child that is never ready holds it up for as long as
@@ -60,6 +68,10 @@
 // one_for_all all wait for the later one, of rest_for_one each for its own and
 // for those before it. If one does not start, rest_for_one tries again from
 // that one on (as OTP), one_for_all from the first.
+//
+// It lives until it is stopped or killed, whoever holds its handle: also when
+// the function that started it returns. A program that does not stop its trees
+// waits for them where CAF waits for all actors, at the end of the system.
 //
 // A blocking actor as a child must handle exit messages itself: CAF gives it
 // none while it waits for something else, and cannot kill it; it is abandoned.
@@ -88,6 +100,7 @@
 #include "charmer/supervision/messages.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -129,6 +142,14 @@ struct supervisor_spec {
   timespan stop_limit = infinite;
   /// For the jitter of backoff. 0: from the system.
   std::uint64_t seed = 0;
+  /// Called with why it will end when its intensity is reached, before it stops
+  /// its children, which may take a while. May be null; must neither block nor
+  /// throw.
+  std::function<void(const caf::error& why)> when_exhausted{};
+  /// Called when a child is stopped that was told to (terminate_child,
+  /// kill_child) and stays so until somebody starts it again; not while the
+  /// supervisor itself stops. May be null; must neither block nor throw.
+  std::function<void(const std::string& id)> when_stopped{};
 };
 
 std::string to_string(strategy x);

@@ -61,7 +61,7 @@ void supervisor_state::publish(event e) const {
 
 void supervisor_state::report_end(const child* x, const life& l,
                                   const caf::error& reason) {
-  if (!spec_.events)
+  if (!spec_.events || (l.left_by && !l.left_by->may_tell(l.token_there)))
     return;
   auto by_itself = l.end == pressure::none;
   if (by_itself && !l.ready && x && !will_be_stopped(*x))
@@ -82,6 +82,8 @@ void supervisor_state::report_end(const child* x, const life& l,
   auto e = x ? describe(name, level, *x) : describe(name, level);
   if (!x && l.spec)
     e.details = l.spec->details;
+  if (l.left_by)
+    e.path = l.left_by->path();
   e.child = l.id;
   e.actor_id = l.handle.id();
   if (l.ready)
@@ -90,6 +92,8 @@ void supervisor_state::report_end(const child* x, const life& l,
   if (!x)
     e.set("retired", true);
   explain(e, reason);
+  if (by_itself && level == severity::error && !reason)
+    e.text = "it ended normally, but is permanent";
   publish(std::move(e));
 }
 

@@ -13,8 +13,9 @@ void supervisor_state::begin(supervisor_spec spec, supervisor_parent parent) {
   budget_ = restart_budget{spec_.intensity};
   random_.seed(spec_.seed != 0 ? spec_.seed : std::random_device{}());
   since_ = now();
-  roster_ = parent_.roster ? parent_.roster : std::make_shared<roster>();
-  on_exit(caf::actor_cast<caf::actor>(self_),
+  roster_ = parent_.roster ? parent_.roster : std::make_shared<roster>(path_);
+  held_by_itself_ = caf::actor_cast<caf::actor>(self_);
+  on_exit(held_by_itself_,
           [left_behind = roster_] { left_behind->kill_all(); });
   if (is_simple())
     template_ = std::make_shared<const child_spec>(spec_.children.front());

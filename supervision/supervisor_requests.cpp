@@ -225,18 +225,24 @@ supervisor_state::start_from_template(caf::message arguments) {
 
 caf::response_promise supervisor_state::terminate_child(const std::string& id) {
   return with_child(id, [this](child& x, promise answer) {
-    terminate(x, std::move(answer));
+    terminate(x, x.spec->effective_stop(), std::move(answer));
   });
 }
 
 caf::response_promise
 supervisor_state::terminate_child(const caf::actor& handle) {
   return with_child(handle, [this](child& x, promise answer) {
-    terminate(x, std::move(answer));
+    terminate(x, x.spec->effective_stop(), std::move(answer));
   });
 }
 
-void supervisor_state::terminate(child& x, promise answer) {
+caf::response_promise supervisor_state::kill_child(const std::string& id) {
+  return with_child(id, [this](child& x, promise answer) {
+    terminate(x, shutdown::brutal_kill(), std::move(answer));
+  });
+}
+
+void supervisor_state::terminate(child& x, shutdown how, promise answer) {
   ++x.generation;
   x.retry_at = {};
   // What waits for its time may not have to wait any longer.
@@ -248,11 +254,33 @@ void supervisor_state::terminate(child& x, promise answer) {
   if (auto l = life_of(x.current)) {
     l->failure = caf::error{};
     x.state = child_state::stopping;
-    dismiss(x.current, x.spec->effective_stop());
+    dismiss(x.current, how);
     return;
   }
   stopped(x);
   advance();
+}
+
+caf::response_promise supervisor_state::retire_child(std::uint64_t token) {
+  return when_idle([this, token](promise answer) {
+    auto l = life_of(token);
+    if (auto x = l ? find(l->child) : nullptr)
+      retire(*x, std::move(answer));
+    else
+      answer.deliver(make_error(supervision_errc::not_found,
+                                "no child has life " + std::to_string(token)));
+  });
+}
+
+void supervisor_state::retire(child& x, promise answer) {
+  auto how = x.spec->effective_stop();
+  if (auto l = life_of(x.current)) {
+    l->child = 0;
+    l->failure = caf::error{};
+    dismiss(std::exchange(x.current, 0), how);
+  }
+  x.fresh = true; // nothing of it is kept
+  terminate(x, how, std::move(answer));
 }
 
 caf::response_promise supervisor_state::restart_child(const std::string& id) {

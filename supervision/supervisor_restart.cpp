@@ -91,6 +91,8 @@ void supervisor_state::exhausted(child& x) {
   auto failure = make_error(supervision_errc::restart_intensity_reached,
                             "child '" + x.id + "' of " + path_, x.last);
   if (!x.budget) {
+    if (spec_.when_exhausted)
+      spec_.when_exhausted(failure);
     stop_all(std::move(failure));
     return;
   }

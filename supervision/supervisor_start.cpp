@@ -84,7 +84,8 @@ caf::error supervisor_state::mistake_in(const started& x) const {
 
 /// From here on its end is noticed, whatever happens to this supervisor.
 supervisor_state::life& supervisor_state::enlist(std::uint64_t token, life x) {
-  roster_->add(token, {x.id, x.handle, x.below});
+  roster_->add(token, {x.id, x.handle, x.below, x.spec, x.incarnation,
+                       x.left_by, x.token_there});
   tokens_.emplace(x.handle.address(), token);
   self_->monitor(x.handle);
   return lives_.emplace(token, std::move(x)).first->second;
@@ -114,7 +115,8 @@ void supervisor_state::took_over(child& x) {
     e.uptime = now() - old->since;
     e.set("retired_actor_id", old->handle.id());
     old->child = 0;
-    dismiss(retired, x.spec->effective_stop());
+    old->leisurely = x.spec->retire.has_value();
+    dismiss(retired, x.spec->effective_retire());
   }
   publish(std::move(e));
   for (auto& answer : std::exchange(x.replacing, {}))

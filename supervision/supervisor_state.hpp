@@ -74,6 +74,8 @@ public:
   caf::response_promise start_from_template(caf::message arguments);
   caf::response_promise terminate_child(const std::string& id);
   caf::response_promise terminate_child(const caf::actor& handle);
+  caf::response_promise kill_child(const std::string& id);
+  caf::response_promise retire_child(std::uint64_t token);
   caf::response_promise restart_child(const std::string& id);
   caf::response_promise delete_child(const std::string& id);
   caf::response_promise replace_child(const std::string& id);
@@ -88,6 +90,7 @@ public:
 
   void child_ready(std::uint64_t token);
   void child_failed(std::uint64_t token, caf::error why);
+  void hurry(std::uint64_t token);
   void child_down(const caf::actor_addr& source, const caf::error& reason);
   void stop_requested(const caf::actor_addr& source, const caf::error& reason);
   void look_at_the_clock();
@@ -142,13 +145,17 @@ private:
     std::string id;
     std::shared_ptr<const child_spec> spec;
     caf::actor handle;
-    std::shared_ptr<roster> below; ///< of a supervisor
+    std::shared_ptr<roster> below;   ///< of a supervisor
+    std::shared_ptr<roster> left_by; ///< an orphan: where it was
+    std::uint64_t token_there = 0;
     bool ready = false;
     std::uint64_t incarnation = 0;
     time_point since; ///< of the start, then of being ready
     pressure end = pressure::none;
     bool overdue = false; ///< it did not stop within its limit
-    caf::error failure;   ///< why its start is given up
+    /// It may take its time to end (child_spec::retire), until it is hurried.
+    bool leisurely = false;
+    caf::error failure; ///< why its start is given up
   };
 
   enum class purpose : std::uint8_t { initial_start, group_restart, stop };
@@ -192,7 +199,8 @@ private:
   caf::response_promise with_child(const Key& key,
                                    std::function<void(child&, promise)> act);
   void add_and_start(child_spec spec, promise answer);
-  void terminate(child& x, promise answer);
+  void terminate(child& x, shutdown how, promise answer);
+  void retire(child& x, promise answer);
   caf::error not_stopped(const child& x) const;
   void start_again(child& x, promise answer);
   void forget(child& x, promise answer);
@@ -235,7 +243,7 @@ private:
   void whole_stop_time_up();
   void kill_time_up(std::uint64_t token);
   void gone(std::uint64_t token, const caf::error& reason);
-  void await_orphans(const std::vector<roster::entry>& orphans);
+  void await_orphans(const std::vector<roster::orphan>& orphans);
   void current_gone(child& x, const life& l, const caf::error& reason);
   void stopped(child& x);
   void stop_all(caf::error reason);
@@ -275,6 +283,8 @@ private:
   // -- member variables -------------------------------------------------------
 
   supervisor_actor* self_;
+  /// CAF ends an actor that nobody holds; this one is to be stopped.
+  caf::actor held_by_itself_;
   supervisor_spec spec_;
   std::string path_;
   supervisor_parent parent_;

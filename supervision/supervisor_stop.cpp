@@ -33,6 +33,16 @@ void supervisor_state::dismiss(std::uint64_t token, shutdown how,
   expect({timetable::limit::stop, token}, at, how.limit());
 }
 
+/// One that retires has finished what it had, or the supervisor stops: it has
+/// no more time than any other from now on.
+void supervisor_state::hurry(std::uint64_t token) {
+  auto l = life_of(token);
+  if (!l || l->end != pressure::asked || !std::exchange(l->leisurely, false))
+    return;
+  l->end = pressure::none;
+  dismiss(token, l->spec->effective_stop());
+}
+
 void supervisor_state::kill_life(std::uint64_t token, life& l, time_point at) {
   if (l.end == pressure::killed)
     return;
@@ -105,7 +115,7 @@ void supervisor_state::gone(std::uint64_t token, const caf::error& reason) {
     // A supervisor that is abandoned may live for ever, but none below it.
     if (l.end == pressure::abandoned)
       l.below->kill_all();
-    await_orphans(l.below->living());
+    await_orphans(l.below->left_behind());
   }
   if (x && x->next == token) {
     x->next = 0;
@@ -120,14 +130,20 @@ void supervisor_state::gone(std::uint64_t token, const caf::error& reason) {
 /// What a killed supervisor left behind: it is being killed, and its place is
 /// not taken before it is down.
 void supervisor_state::await_orphans(
-    const std::vector<roster::entry>& orphans) {
+    const std::vector<roster::orphan>& orphans) {
   for (const auto& x : orphans) {
     // A successor that was killed, too, leaves those of its predecessor again.
-    if (tokens_.count(x.child.address()) > 0)
+    if (tokens_.count(x.who.child.address()) > 0)
       continue;
     auto token = ++last_token_;
-    enlist(token,
-           {.id = x.id, .handle = x.child, .below = x.below, .since = now()});
+    enlist(token, {.id = x.who.id,
+                   .spec = x.who.spec,
+                   .handle = x.who.child,
+                   .below = x.who.below,
+                   .left_by = x.of,
+                   .token_there = x.token,
+                   .incarnation = x.who.incarnation,
+                   .since = now()});
     dismiss(token, shutdown::brutal_kill());
   }
 }
@@ -175,8 +191,12 @@ void supervisor_state::stopped(child& x) {
   auto stopping = std::exchange(x.stopping, {});
   auto starting = std::exchange(x.starting, {});
   auto id = x.id;
-  if (x.fresh || is_simple() || x.spec->restart == restart_type::temporary)
+  auto forgotten =
+      x.fresh || is_simple() || x.spec->restart == restart_type::temporary;
+  if (forgotten)
     remove(x);
+  else if (!restarts && !is_stopping() && spec_.when_stopped)
+    spec_.when_stopped(id);
   for (auto& answer : stopping)
     answer.deliver(caf::unit);
   for (auto& answer : starting)
@@ -222,6 +242,8 @@ void supervisor_state::stop_all(caf::error reason) {
     for (auto& answer : std::exchange(x.starting, {})) // it waits in a plan
       answer.deliver(refusal("child '" + x.id + "'"));
   }
+  for (const auto& [token, l] : lives_)
+    hurry(token);
   plan_->stops = stop_order(living, !is_group());
   for (auto& x : std::exchange(deferred_, {}))
     x.answer.deliver(refusal(path_));
@@ -243,7 +265,7 @@ void supervisor_state::finish_stop() {
   self_->say_last([ready = not_ready(), others = refusal(path_)](auto& asked) {
     return begins_with<ready_atom>(asked) ? ready : others;
   });
-  cast(caf::actor_cast<caf::actor>(self_), end_atom_v);
+  cast(held_by_itself_, end_atom_v);
 }
 
 /// Whoever else sends this message ends nothing.
@@ -252,7 +274,7 @@ void supervisor_state::end() {
     self_->quit(plan_->reason);
 }
 
-/// Tells those who wait that nothing will come any more: after a kill.
+/// After a kill.
 supervisor_state::~supervisor_state() {
   auto refusal =
       make_error(supervision_errc::shutting_down, path_ + " was killed");

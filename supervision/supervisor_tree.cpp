@@ -58,7 +58,7 @@ supervision_tree supervisor_state::node_of(const child& x) const {
 supervision_tree supervisor_state::node_of(const life& l) const {
   supervision_tree result;
   result.id = l.id;
-  result.path = path_ + '/' + l.id;
+  result.path = (l.left_by ? l.left_by->path() : path_) + '/' + l.id;
   result.type = l.spec    ? l.spec->type
                 : l.below ? child_type::supervisor
                           : child_type::worker;

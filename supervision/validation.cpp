@@ -77,10 +77,11 @@ std::string mistake_in(const backoff& x) {
   return {};
 }
 
-std::string mistake_in_stop(const child_spec& x) {
-  if (!x.stop || x.stop->kills_at_once() || x.stop->limit() >= 0s)
+std::string mistake_in_stop(const char* what,
+                            const std::optional<shutdown>& x) {
+  if (!x || x->kills_at_once() || x->limit() >= 0s)
     return {};
-  return "the shutdown limit is " + to_short(x.stop->limit())
+  return std::string{what} + " limit is " + to_short(x->limit())
          + "; it must not be negative (shutdown::brutal_kill() kills at once)";
 }
 
@@ -120,7 +121,9 @@ std::string mistake_in(const child_spec& x, auto_shutdown when) {
     return unknown("type", x.type);
   if (x.start_limit <= 0s)
     return not_positive("start_limit", x.start_limit);
-  if (is_wrong(mistake_in_stop(x)) || is_wrong(mistake_in_significance(x, when))
+  if (is_wrong(mistake_in_stop("the shutdown", x.stop))
+      || is_wrong(mistake_in_stop("the retire", x.retire))
+      || is_wrong(mistake_in_significance(x, when))
       || is_wrong(mistake_in_details(x))
       || (x.intensity && is_wrong(mistake_in(*x.intensity)))
       || (x.retry && is_wrong(mistake_in(*x.retry))))

@@ -165,7 +165,7 @@ exit_status call_stream(const call_arguments& x, std::string arguments,
       }
   }
   // The stream ends with its consumer, whatever the reason was to stop.
-  caf::anon_send_exit(consumer, caf::exit_reason::user_shutdown);
+  ask_to_stop(consumer);
   if (at.signals.taken() != 0)
     return status_of_signal(at.signals.taken());
   auto status =

@@ -62,6 +62,8 @@ caf::error check_pool(pool_settings pool, application& app,
     if (!python)
       return python.error();
     report += "  python: " + *python + '\n';
+    if (auto over = interpreter::info(pool).passed_over; !over.empty())
+      report += "  note: " + over + '\n';
   }
   settings alone;
   alone.pools = {pool};

@@ -37,6 +37,13 @@ finding on_python(const pool_settings& pool, const interpreter_info& x) {
   return {urgency::trouble, "python", x.problem, remedy};
 }
 
+std::vector<finding> on_environment(const interpreter_info& x) {
+  if (x.passed_over.empty())
+    return {};
+  return {{urgency::advice, "python", x.passed_over,
+           "or name the Python that is meant in the setting \"python\""}};
+}
+
 finding on_protobuf(const interpreter_info& x) {
   if (x.fault == interpreter_fault::no_protobuf)
     return {urgency::trouble, "protobuf",
@@ -74,7 +81,9 @@ finding on_gil(const pool_settings& pool, const interpreter_info& x) {
 
 // -- the adapter --------------------------------------------------------------
 
-std::string remedy_of_import(const examination& x, const std::string& python) {
+std::string remedy_of_import(const examination& x,
+                             const interpreter_info& info) {
+  auto& python = info.executable;
   if (!x.missing_module.empty()) {
     // Debian names packages as they are imported, the others as they please.
     auto known = compat::get_library_info(x.missing_module);
@@ -82,13 +91,17 @@ std::string remedy_of_import(const examination& x, const std::string& python) {
                        ? "apt-get install python3-" + x.missing_module
                        : python + " -m pip install "
                              + (known ? known->name : x.missing_module);
-    return install + ", or name its folder in python_path";
+    install += ", or name its folder in python_path";
+    return info.passed_over.empty()
+               ? install
+               : "is it in the virtual environment that was passed over? Else "
+                     + install;
   }
   return x.traceback.empty() ? "" : "mend the adapter; its traceback is above";
 }
 
 finding on_adapter(const pool_settings& pool, const examination& x,
-                   const std::string& python) {
+                   const interpreter_info& python) {
   if (!x.adapter_error.empty()) {
     // A traceback ends with the error.
     auto& text = x.traceback.empty() ? x.adapter_error : x.traceback;
@@ -104,6 +117,17 @@ finding on_adapter(const pool_settings& pool, const examination& x,
             "a worker has " + render_duration(pool.start_timeout)
                 + " for that and for its setup; raise start_timeout"};
   return {urgency::fine, "adapter", std::move(text), ""};
+}
+
+// Nobody runs the loop between two calls.
+std::vector<finding> on_setup(const pool_settings& pool, const examination& x) {
+  if (!x.async_setup || is_thread(pool))
+    return {};
+  return {{urgency::fine, "setup",
+           "async def: what it leaves running in the background stands still "
+           "between calls",
+           "if it is to go on it needs a thread of its own, or the thread "
+           "profile"}};
 }
 
 // An extension that does not know of free threading turns the GIL on again.
@@ -208,6 +232,8 @@ diagnosis diagnose(const pool_settings& pool, timespan limit) {
   }
   auto python = interpreter::info(pool, limit);
   findings.push_back(on_python(pool, python));
+  for (auto& x : on_environment(python))
+    findings.push_back(x);
   if (python.version == python_version{})
     return result;
   findings.push_back(on_protobuf(python));
@@ -230,7 +256,9 @@ diagnosis diagnose(const pool_settings& pool, timespan limit) {
                         "import it by hand to see what it does"});
     return result;
   }
-  findings.push_back(on_adapter(pool, *found, python.executable));
+  findings.push_back(on_adapter(pool, *found, python));
+  for (auto& x : on_setup(pool, *found))
+    findings.push_back(x);
   for (auto& x : on_gil_after(python, *found))
     findings.push_back(x);
   for (auto& x : on_libraries(pool, *found))

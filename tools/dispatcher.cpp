@@ -6,20 +6,6 @@ namespace charmer::tools {
 
 namespace {
 
-struct call_batch {
-  std::vector<call_request> calls;
-};
-
-} // namespace
-
-} // namespace charmer::tools
-
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(charmer::tools::call_batch)
-
-namespace charmer::tools {
-
-namespace {
-
 struct caller_state {
   std::unordered_map<std::uint64_t, call_id> in_flight;
 };
@@ -33,10 +19,9 @@ caf::behavior caller(self_ptr self, pool_handle pool, std::string command,
     state_of(self).in_flight.erase(x.id);
     outcomes->put(std::move(x));
   };
-  auto start = [=](call_request& x) {
-    auto id = x.id;
-    auto pending = call(self, pool, command,
-                        payload::json(std::move(x.arguments)), options);
+  auto start = [=](std::uint64_t id, std::string& arguments) {
+    auto pending =
+        call(self, pool, command, payload::json(std::move(arguments)), options);
     state_of(self).in_flight.emplace(id, pending.id());
     pending.then(
         [=](reply& r) {
@@ -46,12 +31,9 @@ caf::behavior caller(self_ptr self, pool_handle pool, std::string command,
           finish({id, {}, std::move(e)});
         });
   };
-  self->set_default_handler(caf::drop);
+  replace_default_handlers(self);
   return {
-      [=](call_batch& x) {
-        for (auto& one : x.calls)
-          start(one);
-      },
+      start,
       [=](cancel_atom) {
         for (auto& [id, call] : state_of(self).in_flight)
           cast(pool.actor(), cancel_atom_v, call);
@@ -72,11 +54,12 @@ dispatcher::dispatcher(caf::actor_system& sys, pool_handle pool,
 }
 
 dispatcher::~dispatcher() {
-  caf::anon_send_exit(self_, caf::exit_reason::user_shutdown);
+  ask_to_stop(self_);
 }
 
 void dispatcher::send(std::vector<call_request> calls) {
-  cast(self_, call_batch{std::move(calls)});
+  for (auto& x : calls)
+    cast(self_, x.id, std::move(x.arguments));
 }
 
 void dispatcher::cancel() {

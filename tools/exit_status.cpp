@@ -1,6 +1,7 @@
 #include "charmer/tools/exit_status.hpp"
 
 #include "charmer/profiles/errors.hpp"
+#include "charmer/profiles/messages.hpp"
 
 #include <csignal>
 
@@ -47,7 +48,7 @@ exit_status status_of(pool_errc x) {
 exit_status status_of(const caf::error& x) {
   if (!x)
     return exit_status::ok;
-  if (x.category() == caf::detail::error_factory<pool_errc>::category)
+  if (has_code_of<pool_errc>(x))
     return status_of(static_cast<pool_errc>(x.code()));
   return exit_status::internal;
 }

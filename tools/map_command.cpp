@@ -212,8 +212,8 @@ private:
     if (signals_.taken() != 0) {
       out_.complain("interrupted: " + with_commas(n.taken - job_.unprinted())
                     + " items were finished, " + with_commas(job_.unprinted())
-                    + " more were taken and not finished; the rest of the "
-                      "input was not looked at");
+                    + " more were taken and " + what_became_of_them()
+                    + "; the rest of the input was not looked at");
       return status_of_signal(signals_.taken());
     }
     if (auto& verdict = job_.ended_early()) {
@@ -225,6 +225,16 @@ private:
     out_.complain(with_commas(n.failed) + " of " + with_commas(n.taken)
                   + " items failed");
     return exit_status::failed;
+  }
+
+  // Who begins again at the first line without a result does some twice.
+  std::string what_became_of_them() const {
+    auto behind = job_.done_behind();
+    if (behind.items == 0)
+      return "not finished";
+    return "not printed: line " + with_commas(behind.line)
+           + " was not finished, and of those behind it "
+           + with_commas(behind.items) + (behind.items == 1 ? " was" : " were");
   }
 
   console& out_;

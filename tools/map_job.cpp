@@ -14,8 +14,6 @@ namespace {
 constexpr timespan first_pause = std::chrono::milliseconds(50);
 constexpr timespan longest_pause = std::chrono::seconds(1);
 
-constexpr auto pool_errors = caf::detail::error_factory<pool_errc>::category;
-
 bool is_blank(std::string_view x) {
   return x.find_first_not_of(" \t\r") == std::string_view::npos;
 }
@@ -47,7 +45,7 @@ item_failure no_json(std::string why) {
 
 item_failure item_failure::of(const caf::error& x) {
   item_failure result;
-  result.code = x.category() == pool_errors
+  result.code = has_code_of<pool_errc>(x)
                     ? to_string(static_cast<pool_errc>(x.code()))
                     : "error";
   result.what = failure_of(x);
@@ -168,8 +166,7 @@ map_job::item map_job::land(std::uint64_t id) {
 void map_job::answered(std::uint64_t id, payload value, clock::time_point now) {
   auto x = land(id);
   window_.answered(now - x.sent);
-  refused_since_.reset();
-  pause_ = timespan{0};
+  resume();
   if (value.is != payload::kind::json) {
     auto why = no_json("the result is not JSON, and so no line of output");
     why.what.begun = true;
@@ -189,8 +186,7 @@ void map_job::failed(std::uint64_t id, const caf::error& why,
   }
   auto x = land(id);
   window_.answered(now - x.sent);
-  refused_since_.reset();
-  pause_ = timespan{0};
+  resume();
   fail(id, x.line, item_failure::of(why));
 }
 
@@ -212,6 +208,13 @@ void map_job::send_again(std::uint64_t id, const caf::error& why,
   }
 }
 
+// The pool has workers, so nothing need wait for a pause to end.
+void map_job::resume() {
+  refused_since_.reset();
+  pause_ = timespan{0};
+  paused_until_ = {};
+}
+
 std::optional<map_job::clock::time_point> map_job::wake_at() const {
   if (!refused_since_ || stopped_ || verdict_)
     return std::nullopt;
@@ -225,7 +228,10 @@ void map_job::stop() {
 // -- what comes out -----------------------------------------------------------
 
 void map_job::settle(std::uint64_t id, result x) {
-  bytes_ += x.text ? x.text->size() : 0;
+  if (x.text) {
+    bytes_ += x.text->size();
+    ++texts_;
+  }
   output_.put(id, std::move(x));
 }
 
@@ -257,10 +263,24 @@ void map_job::print(std::string& out, std::size_t limit) {
     auto x = output_.pop();
     if (x->text) {
       bytes_ -= x->text->size();
+      --texts_;
       out += *x->text;
       out += '\n';
     }
   }
+}
+
+// What it waits for has no outcome, or was cancelled.
+map_job::held_back map_job::done_behind() const {
+  if (auto head = output_.peek())
+    return {head->line, texts_};
+  if (items_.empty())
+    return {};
+  auto first =
+      std::min_element(items_.begin(), items_.end(), [](auto& a, auto& b) {
+        return a.second.line < b.second.line;
+      });
+  return {first->second.line, texts_};
 }
 
 bool map_job::finished() const {

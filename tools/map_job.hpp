@@ -119,6 +119,14 @@ public:
   /// Items that were taken and have not been printed or left out.
   std::size_t unprinted() const noexcept { return output_.size(); }
 
+  /// How many of them have a result and only wait for this line.
+  struct held_back {
+    std::uint64_t line = 0;
+    std::size_t items = 0;
+  };
+
+  held_back done_behind() const;
+
   const map_counts& counts() const noexcept { return counts_; }
 
 private:
@@ -143,6 +151,7 @@ private:
   void fail(std::uint64_t id, std::uint64_t line, item_failure why);
   void send_again(std::uint64_t id, const caf::error& why,
                   clock::time_point now);
+  void resume();
 
   map_limits limits_;
   window window_;
@@ -152,13 +161,14 @@ private:
   std::set<std::uint64_t> unsent_;
   std::size_t in_flight_ = 0;
   std::size_t bytes_ = 0; // of items and results that are held
+  std::size_t texts_ = 0; // of results that are held
   bool ended_ = false;
   bool stopped_ = false;
   std::optional<verdict> verdict_;
   // Under on_error::stop: nothing after this item matters any more.
   std::optional<std::uint64_t> first_failed_;
 
-  // -- while no worker can be had ---------------------------------------------
+  // -- while no worker can be had: nothing is sent until then -----------------
 
   std::optional<clock::time_point> refused_since_;
   clock::time_point paused_until_{};

@@ -21,15 +21,17 @@ void child_process::signal(int number) {
 }
 
 void child_process::kill() {
-  if (!gone_)
-    keeper_.system().signal_group(pid_, SIGKILL);
+  if (gone_)
+    return;
+  killed_ = true;
+  keeper_.system().signal_group(pid_, SIGKILL);
 }
 
 std::optional<exit_status> child_process::collect() {
   auto& os = keeper_.system();
   if (gone_ || !os.ended(pidfd_->get()))
     return std::nullopt;
-  kill();
+  os.signal_group(pid_, SIGKILL); // what it has started, and left behind
   gone_ = true;
   keeper_.forget(pid_);
   return os.reap(pidfd_->get());

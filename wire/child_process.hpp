@@ -52,6 +52,9 @@ public:
   /// Kills the process and its group.
   void kill();
 
+  /// Whether it was killed, while it was there.
+  bool killed() const noexcept { return killed_; }
+
   /// The status, if the process has ended. What is left of its group is killed,
   /// then the status is taken.
   std::optional<exit_status> collect();
@@ -65,6 +68,7 @@ private:
   pid_t pid_;
   std::shared_ptr<const unique_fd> pidfd_;
   bool gone_ = false; // reaped, or handed to the spawner's thread
+  bool killed_ = false;
 };
 
 } // namespace charmer::wire

@@ -21,10 +21,10 @@ std::uint64_t varint_size(std::uint64_t x) {
   return n;
 }
 
-void append_varint(std::vector<char>& out, std::uint64_t x) {
+void append_varint(byte_buffer& out, std::uint64_t x) {
   for (; x >= 0x80; x >>= 7)
-    out.push_back(static_cast<char>(x | 0x80));
-  out.push_back(static_cast<char>(x));
+    append(out, static_cast<char>(x | 0x80));
+  append(out, static_cast<char>(x));
 }
 
 // Size of a field of bytes, tag included; every tag used here is one byte.
@@ -32,19 +32,19 @@ std::uint64_t field_size(std::uint64_t length) {
   return 1 + varint_size(length) + length;
 }
 
-void append_head(std::vector<char>& out, int field, std::uint64_t length) {
-  out.push_back(bytes_tag(field));
+void append_head(byte_buffer& out, int field, std::uint64_t length) {
+  append(out, bytes_tag(field));
   append_varint(out, length);
 }
 
-void append_bytes(std::vector<char>& out, int field, std::string_view bytes) {
+void append_bytes(byte_buffer& out, int field, std::string_view bytes) {
   append_head(out, field, bytes.size());
-  out.insert(out.end(), bytes.begin(), bytes.end());
+  append(out, bytes);
 }
 
-void append_length(std::vector<char>& out, std::uint64_t length) {
+void append_length(byte_buffer& out, std::uint64_t length) {
   for (int shift : {24, 16, 8, 0})
-    out.push_back(static_cast<char>(length >> shift));
+    append(out, static_cast<char>(length >> shift));
 }
 
 struct payload_sizes {
@@ -65,7 +65,7 @@ payload_sizes measure(const payload& x) {
 }
 
 // All of it but the bytes of its data.
-void append_payload_head(std::vector<char>& out, int field, const payload& x) {
+void append_payload_head(byte_buffer& out, int field, const payload& x) {
   auto n = measure(x);
   append_head(out, field, n.payload);
   switch (x.is) {
@@ -108,7 +108,7 @@ std::uint64_t measure_reply(std::uint64_t number, const payload& value) {
 
 } // namespace
 
-void append_frame(std::vector<char>& out, const Frame& frame) {
+void append_frame(byte_buffer& out, const Frame& frame) {
   auto length = frame.ByteSizeLong();
   append_length(out, length);
   auto at = out.size();
@@ -121,23 +121,23 @@ std::uint64_t call_size(const call_parts& x) {
   return field_size(measure(x).call);
 }
 
-void append_call_head(std::vector<char>& out, const call_parts& x) {
+void append_call_head(byte_buffer& out, const call_parts& x) {
   auto n = measure(x);
   append_length(out, field_size(n.call));
   append_head(out, Frame::kCallFieldNumber, n.call);
-  out.push_back(varint_tag(Call::kIdFieldNumber));
+  append(out, varint_tag(Call::kIdFieldNumber));
   append_varint(out, x.id);
   append_bytes(out, Call::kCommandFieldNumber, x.command);
   if (x.timeout_ns != 0) {
-    out.push_back(varint_tag(Call::kTimeoutNsFieldNumber));
+    append(out, varint_tag(Call::kTimeoutNsFieldNumber));
     append_varint(out, x.timeout_ns);
   }
   if (!x.correlation.empty())
     append_bytes(out, Call::kCorrelationFieldNumber, x.correlation);
   if (x.credit != 0) {
-    out.push_back(varint_tag(Call::kStreamFieldNumber));
+    append(out, varint_tag(Call::kStreamFieldNumber));
     append_varint(out, 1);
-    out.push_back(varint_tag(Call::kCreditFieldNumber));
+    append(out, varint_tag(Call::kCreditFieldNumber));
     append_varint(out, x.credit);
   }
   if (!x.session.empty())
@@ -149,12 +149,12 @@ std::uint64_t reply_size(std::uint64_t number, const payload& value) {
   return field_size(measure_reply(number, value));
 }
 
-void append_reply_head(std::vector<char>& out, std::uint64_t number,
+void append_reply_head(byte_buffer& out, std::uint64_t number,
                        const payload& value) {
   auto n = measure_reply(number, value);
   append_length(out, field_size(n));
   append_head(out, Frame::kHostReplyFieldNumber, n);
-  out.push_back(varint_tag(HostReply::kIdFieldNumber));
+  append(out, varint_tag(HostReply::kIdFieldNumber));
   append_varint(out, number);
   append_payload_head(out, HostReply::kValueFieldNumber, value);
 }

@@ -9,12 +9,12 @@
 // Threading: functions of their arguments.
 #pragma once
 
+#include "charmer/supervision/caf.hpp"
 #include "charmer/wire/frames.pb.h"
 #include "charmer/wire/payload.hpp"
 
 #include <cstdint>
 #include <string_view>
-#include <vector>
 
 namespace charmer::wire {
 
@@ -23,7 +23,7 @@ namespace charmer::wire {
 inline constexpr std::uint32_t protocol_version = 1;
 
 /// Appends a frame, its length first.
-void append_frame(std::vector<char>& out, const Frame& frame);
+void append_frame(byte_buffer& out, const Frame& frame);
 
 /// One request on its way to a worker.
 struct call_parts {
@@ -42,11 +42,11 @@ std::uint64_t call_size(const call_parts& x);
 
 /// Appends the call's frame, its length first, up to `arguments.data`; these
 /// bytes must follow. REQUIRES: call_size(x) fits in 32 bits.
-void append_call_head(std::vector<char>& out, const call_parts& x);
+void append_call_head(byte_buffer& out, const call_parts& x);
 
 /// The same of the answer to a worker's question.
 std::uint64_t reply_size(std::uint64_t number, const payload& value);
-void append_reply_head(std::vector<char>& out, std::uint64_t number,
+void append_reply_head(byte_buffer& out, std::uint64_t number,
                        const payload& value);
 
 /// Takes a payload out of a message.

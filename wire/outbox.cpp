@@ -5,7 +5,7 @@
 
 namespace charmer::wire {
 
-std::vector<char>& outbox::tail() {
+byte_buffer& outbox::tail() {
   if (pieces_.empty() || pieces_.back().owner)
     pieces_.emplace_back();
   return pieces_.back().small;
@@ -23,7 +23,7 @@ std::size_t outbox::size() const {
   return n;
 }
 
-void outbox::fill(std::vector<char>& buffer) {
+void outbox::fill(byte_buffer& buffer) {
   while (!pieces_.empty() && buffer.size() < buffer_limit) {
     auto& first = pieces_.front();
     auto rest = first.rest();
@@ -31,8 +31,7 @@ void outbox::fill(std::vector<char>& buffer) {
     if (buffer.empty() && !first.owner && first.taken == 0 && n == rest.size())
       buffer.swap(first.small);
     else
-      buffer.insert(buffer.end(), rest.begin(),
-                    rest.begin() + static_cast<std::ptrdiff_t>(n));
+      append(buffer, rest.substr(0, n));
     first.taken += n;
     if (n == rest.size())
       pieces_.pop_front();

@@ -12,11 +12,12 @@
 //   out.fill(writer.wr_buf());
 #pragma once
 
+#include "charmer/supervision/caf.hpp"
+
 #include <cstddef>
 #include <deque>
 #include <memory>
 #include <string_view>
-#include <vector>
 
 namespace charmer::wire {
 
@@ -29,7 +30,7 @@ public:
   static constexpr std::size_t large_body = std::size_t{32} << 10;
 
   /// Where small frames are appended.
-  std::vector<char>& tail();
+  byte_buffer& tail();
 
   /// Appends bytes that `owner` keeps alive until they have been taken.
   void append_body(std::string_view bytes, std::shared_ptr<const void> owner);
@@ -40,20 +41,20 @@ public:
   std::size_t size() const;
 
   /// Moves what waits to the end of `buffer`, until that holds `buffer_limit`.
-  void fill(std::vector<char>& buffer);
+  void fill(byte_buffer& buffer);
 
   /// Forgets everything.
   void clear() { pieces_.clear(); }
 
 private:
   struct piece {
-    std::vector<char> small;             // or:
+    byte_buffer small;                   // or:
     std::shared_ptr<const void> owner{}; // of `large`
     std::string_view large{};
     std::size_t taken = 0;
 
     std::string_view rest() const {
-      auto all = owner ? large : std::string_view{small.data(), small.size()};
+      auto all = owner ? large : characters(small);
       return all.substr(taken);
     }
   };

@@ -47,8 +47,8 @@ struct payload {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, payload& x) {
-  return f(caf::meta::type_name("charmer::payload"), x.is, x.type, x.data);
+inspected<Inspector> inspect(Inspector& f, payload& x) {
+  return inspect_fields(f, x, "charmer::payload", x.is, x.type, x.data);
 }
 
 } // namespace charmer

@@ -14,6 +14,7 @@
 // Threading: all of it on the event loop's thread, owned by a broker.
 #pragma once
 
+#include "charmer/supervision/caf.hpp"
 #include "charmer/wire/unique_fd.hpp"
 
 #include <caf/io/all.hpp>
@@ -23,7 +24,6 @@
 #include <cstddef>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace charmer::wire {
 
@@ -90,9 +90,9 @@ public:
 
   void ack_writes(bool enable) override { stream_.ack_writes(enable); }
 
-  std::vector<char>& wr_buf() override { return stream_.wr_buf(); }
+  byte_buffer& wr_buf() override { return stream_.wr_buf(); }
 
-  std::vector<char>& rd_buf() override { return stream_.rd_buf(); }
+  byte_buffer& rd_buf() override { return stream_.rd_buf(); }
 
   void flush() override {}
 

@@ -118,7 +118,7 @@ public:
   }
 
   void stop_worker(const caf::strong_actor_ptr& who, charmer::worker_end how,
-                   caf::execution_unit* context) override {
+                   charmer::actor_runner* context) override {
     if (how == charmer::worker_end::finished) {
       worker_profile::stop_worker(who, how, context);
       return;

@@ -30,10 +30,12 @@ class Adapter:
                 return self.model(text)
 
     `setup`, `teardown` and `health_check` may be `async def`; they run on the
-    event loop that runs the coroutines of commands.
-    In the process profile that loop stands still while no coroutine is waited
-    for, and with it tasks that a setup has left there; in the thread profile it
-    has a thread of its own and goes on.
+    event loop that runs the coroutines of commands. In the process profile that
+    loop runs only while a coroutine of a command, or one of these, is waited
+    for: between calls, and during commands that are no coroutines, it stands
+    still, and with it what a setup has left running there (a connection that is
+    kept alive, a cache that is filled). What must go on meanwhile needs a thread
+    of its own, or the thread profile, whose loop has one and goes on.
     """
 
     thread_safe: ClassVar[bool] = False
@@ -60,19 +62,19 @@ class Adapter:
 
 class AdapterLock:
     """The lock of a ThreadSafeAdapter. A thread that has it may take it again.
-    The safety checker sees who takes it.
+    The safety checker sees who takes it. A threading.Condition can have it.
 
         with self.lock:
             self.total += x
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock: Any = threading.RLock()
         self._mine = threading.local()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """As that of threading.RLock."""
-        got = self._lock.acquire(blocking, timeout)
+        got: bool = self._lock.acquire(blocking, timeout)
         if got:
             self._mine.taken = self.taken_here() + 1
         return got
@@ -96,6 +98,19 @@ class AdapterLock:
         tb: Optional[TracebackType],
     ) -> None:
         self.release()
+
+    # -- what threading.Condition asks of a lock that can be taken twice -------
+
+    def _is_owned(self) -> bool:
+        owned: bool = self._lock._is_owned()
+        return owned
+
+    def _release_save(self) -> Any:
+        return self._lock._release_save()
+
+    def _acquire_restore(self, state: Any) -> None:
+        self._lock._acquire_restore(state)
+        self._mine.taken = self.taken_here() + 1
 
 
 class ThreadSafeAdapter(Adapter):

@@ -28,7 +28,8 @@ clock = time.perf_counter_ns
 
 class Cancelled(BaseException):
     """The running call is no longer wanted. No `Exception`, so that a loop
-    which tries again after errors does not swallow it."""
+    which tries again after errors does not swallow it. Raised by a command that
+    is wanted all the same, it is a failure as any other."""
 
 
 def cancelled() -> bool:

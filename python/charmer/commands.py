@@ -76,23 +76,24 @@ def load(
         made: Adapter = target(**options)
         settled(made.setup())
         adapter = made
-    elif options:
-        raise AdapterError(
-            f"adapter_options need a class derived from charmer.Adapter to "
-            f"take them, and {name!r} is none"
-        )
+    else:
+        check_no_options(name, options)
     return adapter, table(name, functions_of(name, target, adapter))
 
 
-def examine(name: str, threads: int = 1) -> None:
+def examine(name: str, options: Dict[str, Any], threads: int = 1) -> bool:
     """Everything that can be said without an instance. Raises AdapterError, or
-    whatever importing it raises."""
+    whatever importing it raises. Returns whether its setup is `async def`."""
     module, target = find(name)
     if threads > 1:
         check_thread_safe(name, module, target)
     if is_adapter(target):
         check_hooks(name, target)
+        check_options(name, target, options)
+    else:
+        check_no_options(name, options)
     table(name, functions_of(name, target))
+    return is_adapter(target) and inspect.iscoroutinefunction(target.setup)
 
 
 def find(name: str) -> Tuple[ModuleType, Any]:
@@ -155,6 +156,45 @@ def check_thread_safe(name: str, module: ModuleType, target: Any) -> None:
             f"`thread_safe = True` in the {what}); otherwise set the pool's "
             "profile to process"
         )
+
+
+def check_no_options(name: str, options: Dict[str, Any]) -> None:
+    """Refuses options that nobody would get."""
+    if options:
+        raise AdapterError(
+            f"adapter_options need a class derived from charmer.Adapter to "
+            f"take them, and {name!r} is none"
+        )
+
+
+def check_options(
+    name: str, adapter: Type[Adapter], options: Dict[str, Any]
+) -> None:
+    """Refuses options that do not fit the constructor, as it would itself."""
+    if type(adapter).__call__ is not type.__call__:
+        return  # its metaclass knows what becomes of them
+    own = [
+        name
+        for name in ("__new__", "__init__")
+        if getattr(adapter, name) is not getattr(object, name)
+    ]
+    if options and not own:
+        raise AdapterError(
+            f"{name!r} has no __init__ that takes adapter_options, and they "
+            f"name {', '.join(options)}"
+        )
+    for method in own:
+        try:
+            signature = inspect.signature(getattr(adapter, method))
+        except (TypeError, ValueError):  # one that is written in C
+            continue
+        try:
+            signature.bind(None, **options)
+        except TypeError as error:
+            raise AdapterError(
+                f"adapter_options do not fit {method}{signature} of {name!r}: "
+                f"{error}"
+            ) from None
 
 
 def check_hooks(name: str, adapter: Type[Adapter]) -> None:

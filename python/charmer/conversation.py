@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Awaitable, Callable, Coroutine, Dict
 from typing import List, Optional, Tuple
 
 from charmer.adapter import Adapter
+from charmer.cancellation import clock
 from charmer.channel import Bytes, Receiver, Sender
 from charmer.commands import Commands
 from charmer.context import Running, correlation, running
@@ -25,7 +26,7 @@ from charmer.progress import Cancellations, Words
 from charmer.questions import Question, Questions
 from charmer.sessions import Sessions
 from charmer.telemetry import Filter
-from charmer.texts import clean
+from charmer.texts import call_name, clean
 from charmer.wire import frames_pb2 as wire
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ class Conversation:
         self.closed = False  # nothing comes any more
         self.stopping = False  # SIGTERM came
         self.forked = False  # this is a child that a command has forked
+        # -- whose turn it is to read
+        self.turn = threading.Lock()
+        self.serving = False  # it is the main thread's, until that has done
 
     # -- what the kinds do each in their own way -------------------------------
 
@@ -90,6 +94,10 @@ class Conversation:
     ) -> bool:
         """Waits for what a frame of the host makes true. False: it is not, and
         either the time (in ns of the clock) or the conversation is over."""
+        raise NotImplementedError
+
+    def read_once(self, seconds: Optional[float]) -> None:
+        """Takes what comes in time. REQUIRES: the turn."""
         raise NotImplementedError
 
     def run(self, work: Coroutine[Any, Any, Any], call: int) -> Any:
@@ -115,12 +123,41 @@ class Conversation:
         raise NotImplementedError
 
     def busy_threads(self) -> List[Tuple[int, int, str]]:
-        """Of those that run a call: the thread, the call, its command."""
+        """Of those that run a call: the thread, the call, its name."""
         return []
 
     def statistics(self) -> Dict[str, Dict[str, Any]]:
         """What has run so far, by command, where that is counted."""
         return {}
+
+    # -- waiting, and reading for all who wait ---------------------------------
+
+    def wait_turn(
+        self, ready: Callable[[], bool], until: Optional[int]
+    ) -> bool:
+        """Waits, and reads if nobody else does."""
+        while not ready():
+            left = None if until is None else (until - clock()) / 1e9
+            if self.closed or (left is not None and left <= 0):
+                return False
+            if not self.serving and self.turn.acquire(blocking=False):
+                try:
+                    if not ready():
+                        self.read_once(left)
+                finally:
+                    self.turn.release()
+                    self.wake()
+            else:
+                with self.news:
+                    taken = self.serving or self.turn.locked()
+                    if taken and not ready() and not self.closed:
+                        self.news.wait(left)
+        return True
+
+    def wake(self) -> None:
+        """The turn is free, or there is news."""
+        with self.news:
+            self.news.notify_all()
 
     # -- frames that are no calls ----------------------------------------------
 
@@ -224,9 +261,11 @@ class Conversation:
 
 
 def name_of_running() -> str:
-    """The command within which this is asked."""
+    """The call within which this is asked."""
     now = running.get()
-    return "none" if now is None else str(now.call.command)
+    if now is None:
+        return "none"
+    return call_name(now.call.command, now.call.correlation)
 
 
 async def awaited(value: Awaitable[Any]) -> Any:

@@ -2,14 +2,14 @@
 
     python <package>/charmer/examination.py JSON
 
-JSON: {"adapter": "module:name", "threads": 1, "python_path": [...],
-"libraries": {"scikit-learn": ["sklearn"], ...}}. Prints one line of JSON:
+JSON: {"adapter": "module:name", "options": {...}, "threads": 1, "python_path":
+[...], "libraries": {"scikit-learn": ["sklearn"], ...}}. Prints one line of JSON:
 
     libraries    name → version, of those that are installed; "" if unknown
     imported     names of those that importing the adapter has imported
-    adapter      {"error", "traceback", "missing", "seconds"}; no error: it
-                 can be imported, has commands, and suits the profile. It is
-                 not constructed
+    adapter      {"error", "traceback", "missing", "seconds", "async_setup"}; no
+                 error: it can be imported, has commands, and suits the profile.
+                 It is not constructed
     gil_enabled  after the import, which may have turned it on again
 
 Needs nothing but the standard library until the adapter is imported, so that
@@ -45,7 +45,9 @@ def main() -> None:
     told: Dict[str, Any] = {"libraries": installed(libraries)}
     prepare()
     before = imported(libraries)
-    told["adapter"] = adapter(asked["adapter"], asked["threads"])
+    told["adapter"] = adapter(
+        asked["adapter"], asked["options"], asked["threads"]
+    )
     told["imported"] = [x for x in imported(libraries) if x not in before]
     told["gil_enabled"] = getattr(sys, "_is_gil_enabled", lambda: True)()
     with os.fdopen(answer, "w") as out:
@@ -96,23 +98,26 @@ def version_of(name: str) -> str:
         return ""
 
 
-def adapter(name: str, threads: int) -> Dict[str, Any]:
+def adapter(
+    name: str, options: Dict[str, Any], threads: int
+) -> Dict[str, Any]:
     """Imports the adapter as a worker does, and says how that went."""
     begin = time.monotonic()
     told: Dict[str, Any] = {}
     try:
-        load(name, threads)
+        told["async_setup"] = load(name, options, threads)
     except BaseException as error:
         told = described(error)
     told["seconds"] = time.monotonic() - begin
     return told
 
 
-def load(name: str, threads: int) -> None:
-    """What comes before an adapter is constructed."""
+def load(name: str, options: Dict[str, Any], threads: int) -> bool:
+    """What comes before an adapter is constructed. Returns whether its setup
+    is `async def`."""
     from charmer import commands
 
-    commands.examine(name, threads)
+    return commands.examine(name, options, threads)
 
 
 def described(error: BaseException) -> Dict[str, Any]:

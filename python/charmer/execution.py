@@ -9,10 +9,11 @@ Threading: an executor belongs to the one thread that runs its commands.
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import traceback
-from typing import Any, NoReturn, Optional, Union
+from typing import Any, Awaitable, NoReturn, Optional, Union
 
 from charmer import commands
 from charmer.cancellation import Cancelled, clock
@@ -75,7 +76,7 @@ class Executor:
         try:
             value = command.function(*positional, **named)
             if command.special or call.stream:
-                frame = self.special(command, value, started)
+                frame = self.special(value, started)
             else:
                 self.ended = ended = clock()
                 frame = self.result(id, value, ended - started)
@@ -97,18 +98,18 @@ class Executor:
 
     # -- streams and coroutines ------------------------------------------------
 
-    def special(
-        self, command: commands.Command, value: Any, started: int
-    ) -> Union[bytes, Large]:
-        """What is not over when the function has returned."""
+    def special(self, value: Any, started: int) -> Union[bytes, Large]:
+        """What is not over when the function has returned, or a stream."""
         now = running.get()
         assert now is not None
         call = now.call
+        if inspect.isawaitable(value) and not inspect.iscoroutine(value):
+            value = awaited(value)
         try:
             if call.stream:
-                return self.streamed(command, value, now, started)
-            if command.streams:
-                data = self.collected(command, value, now)
+                return self.streamed(value, now, started)
+            if yields(value):
+                data = self.collected(value, now)
                 self.ended = clock()
                 frame = wire.Frame()
                 frame.result.id = call.id
@@ -123,19 +124,13 @@ class Executor:
         except TooLarge as error:
             return self.refused(call.id, Kind.TOO_LARGE, error, started)
 
-    def streamed(
-        self,
-        command: commands.Command,
-        value: Any,
-        now: Running,
-        started: int,
-    ) -> bytes:
+    def streamed(self, value: Any, now: Running, started: int) -> bytes:
         """Sends the chunks; returns the End."""
         conversation = self.conversation
         stream = Stream(now, self.encoder)
         conversation.open_stream(stream)
         try:
-            if command.awaits and not command.streams:
+            if inspect.iscoroutine(value):
                 value = conversation.run(value, stream.id)
             if hasattr(value, "__anext__"):
                 conversation.run(pump_async(stream, value), stream.id)
@@ -154,12 +149,10 @@ class Executor:
         frame: bytes = end.SerializeToString()
         return frame
 
-    def collected(
-        self, command: commands.Command, value: Any, now: Running
-    ) -> bytes:
+    def collected(self, value: Any, now: Running) -> bytes:
         """The list of what a generator yields, as JSON."""
         into = Collection(now, self.encoder)
-        if not command.awaits:
+        if not hasattr(value, "__anext__"):
             return collect(into, value)
         work = collect_async(into, value)
         data: bytes = self.conversation.run(work, now.call.id)
@@ -183,16 +176,20 @@ class Executor:
             frame: bytes = self.reply.SerializePartialToString()
             if len(frame) > self.limit:
                 raise TooLarge(len(frame), self.limit)
+            self.reply_bytes += len(frame)
+            if self.reply_bytes > CHUNK:
+                self.renew_reply()
+            return frame
         except BadResult as error:
-            return failure(id, Kind.BAD_RESULT, str(error), self.limit, elapsed)
+            if not (inspect.isawaitable(value) or yields(value)):
+                text = str(error)
+                return failure(id, Kind.BAD_RESULT, text, self.limit, elapsed)
         except TooLarge as error:
             return failure(id, Kind.TOO_LARGE, str(error), self.limit, elapsed)
         except BaseException as error:
             return failure(id, Kind.BAD_RESULT, error, self.limit, elapsed)
-        self.reply_bytes += len(frame)
-        if self.reply_bytes > CHUNK:
-            self.renew_reply()
-        return frame
+        # A decorator around it has hidden that the command is special.
+        return self.special(value, self.ended - elapsed)
 
     def large_result(
         self, id: int, value: bytes, elapsed: int
@@ -242,9 +239,30 @@ class Executor:
         ):
             text = f"{error}; it is {command.name}{command.signature}"
             return failure(id, Kind.BAD_ARGUMENTS, text, self.limit, elapsed)
-        if isinstance(error, Cancelled) or is_asyncio_cancelled(error):
-            return failure(id, Kind.CANCELLED, error, self.limit, elapsed)
-        return failure(id, Kind.EXCEPTION, error, self.limit, elapsed)
+        kind = Kind.CANCELLED if self.cancelled(id, error) else Kind.EXCEPTION
+        return failure(id, kind, error, self.limit, elapsed)
+
+    def cancelled(self, id: int, error: BaseException) -> bool:
+        """Whether it ended because nobody wants it. A task, or a client, of
+        the command's own that was cancelled is a failure as any other."""
+        if not (isinstance(error, Cancelled) or is_asyncio_cancelled(error)):
+            return False
+        if self.conversation.closed or self.conversation.cancels.has(id):
+            return True
+        now = running.get()
+        until = None if now is None else now.deadline()
+        return until is not None and clock() >= until
+
+
+async def awaited(value: Awaitable[Any]) -> Any:
+    """As a coroutine, what compiled code or a client library calls one."""
+    return await value
+
+
+def yields(value: object) -> bool:
+    """Whether a call can collect it and a stream can send it: a generator, or
+    any other iterator."""
+    return hasattr(value, "__next__") or hasattr(value, "__anext__")
 
 
 def is_asyncio_cancelled(error: BaseException) -> bool:

@@ -88,6 +88,7 @@ def ready(found: Iterable[Command], limit: int) -> bytes:
             implementation=platform.python_implementation(),
             gil_enabled=gil_enabled(),
             executable=sys.executable,
+            tells_stacks=True,
             commands=[described(command, size) for command in found],
         )
         frame: bytes = wire.Frame(ready=told).SerializeToString()

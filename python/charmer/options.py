@@ -16,7 +16,7 @@ what is allowed.
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, NamedTuple, Tuple
 
 KEY = "charmer"
 SAFETY = ("off", "warn", "strict")
@@ -27,7 +27,8 @@ class OptionsError(Exception):
 
 
 class Options(NamedTuple):
-    """Each with its default."""
+    """Each with its default, which is also the host's: that says only what
+    differs."""
 
     safety: str = "off"
     """Thread profile: whether to look for what is not thread-safe. See
@@ -60,16 +61,21 @@ def parse(data: bytes) -> Tuple[Options, Dict[str, Any]]:
     ours = Section(KEY, named.pop(KEY, {}), ("safety", "telemetry", "sessions"))
     telemetry = ours.section("telemetry", ("sample", "allow", "deny"))
     sessions = ours.section("sessions", ("ttl", "max"))
-    safety = ours.values.get("safety", "off")
+    usual = Options()
+    safety = ours.values.get("safety", usual.safety)
     if safety not in SAFETY:
         raise OptionsError(f"{KEY}.safety is {safety!r}, not one of {SAFETY}")
     told = Options(
         safety=safety,
-        sample=telemetry.number("sample", 1.0, 0, 1),
-        allow=telemetry.patterns("allow", ["*"]),
-        deny=telemetry.patterns("deny", []),
-        session_ttl=sessions.number("ttl", 3600.0, 0, float("inf")),
-        max_sessions=int(sessions.number("max", 10_000, 1, 10_000_000)),
+        sample=telemetry.number("sample", usual.sample, 0, 1),
+        allow=telemetry.patterns("allow", usual.allow),
+        deny=telemetry.patterns("deny", usual.deny),
+        session_ttl=sessions.number(
+            "ttl", usual.session_ttl, 0, float("inf")
+        ),
+        max_sessions=int(
+            sessions.number("max", usual.max_sessions, 1, 10_000_000)
+        ),
     )
     return told, named
 
@@ -104,9 +110,9 @@ class Section:
             )
         return float(value)
 
-    def patterns(self, key: str, default: List[str]) -> Tuple[str, ...]:
+    def patterns(self, key: str, default: Tuple[str, ...]) -> Tuple[str, ...]:
         """A list of strings."""
-        value = self.values.get(key, default)
+        value = self.values.get(key, list(default))
         if not isinstance(value, list) or not all(
             isinstance(x, str) for x in value
         ):

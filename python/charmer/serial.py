@@ -84,8 +84,7 @@ class Serial(Conversation):
         self.looked = 0
         self.eventful = False  # more has happened than calls
         self.broken: Optional[Exception] = None
-        # -- whose turn it is to read
-        self.turn = threading.Lock()
+        # -- who waits and reads
         self.waiting = 0  # threads that wait and are not the main one
         self.poll = select.poll()
         self.poll.register(self.receiver.fd, select.POLLIN)
@@ -217,36 +216,12 @@ class Serial(Conversation):
                 self.waiting -= 1
             self.wake()
 
-    def wait_turn(
-        self, ready: Callable[[], bool], until: Optional[int]
-    ) -> bool:
-        """Waits, and reads if nobody else does."""
-        while not ready():
-            left = None if until is None else (until - clock()) / 1e9
-            if self.closed or (left is not None and left <= 0):
-                return False
-            if self.turn.acquire(blocking=False):
-                try:
-                    if not ready():
-                        self.read(left)
-                finally:
-                    self.turn.release()
-                    self.wake()
-            else:
-                with self.news:
-                    if self.turn.locked() and not ready() and not self.closed:
-                        self.news.wait(left)
-        return True
-
     def wake(self) -> None:
-        """The turn is free, or there is news."""
-        with self.news:
-            self.news.notify_all()
+        super().wake()
         if self.tasks and not self.attending:
             self.soon(self.attend)
 
-    def read(self, seconds: Optional[float]) -> None:
-        """Reads once, if something comes in time. REQUIRES: the turn."""
+    def read_once(self, seconds: Optional[float]) -> None:
         try:
             if not self.poll.poll(None if seconds is None else seconds * 1000):
                 return
@@ -296,7 +271,7 @@ class Serial(Conversation):
             self.keep(self.batch)
         if self.backlog_bytes < BACKLOG and self.turn.acquire(blocking=False):
             try:
-                self.read(0)
+                self.read_once(0)
             finally:
                 self.turn.release()
                 if self.waiting:
@@ -340,7 +315,7 @@ class Serial(Conversation):
 
     def attended(self) -> None:
         """Something has come."""
-        self.read(0)
+        self.read_once(0)
         if self.closed:
             self.leave()
 

@@ -15,6 +15,13 @@ def type_name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
+def call_name(command: str, correlation: str) -> str:
+    """A call on one line: its command, and what its caller calls it."""
+    if not correlation:
+        return command
+    return f"{command}, correlation {correlation[:100]!a}"
+
+
 def clean(text: str, size: int = MAX_TEXT) -> str:
     """Text that fits: the middle is left out of what is too long, and what is
     no Unicode is escaped."""

@@ -3,7 +3,9 @@
 The main thread reads; N threads, named charmer-1 … charmer-N (see `ps -L`),
 run the commands and answer each as it finishes, so answers come in any order.
 A thread has its own slot in the progress page. Because the main thread only
-reads, a Ping is answered and a Cancel heard while all of them are busy.
+reads, a Ping is answered and a Cancel heard while all of them are busy. While
+it is in the adapter's setup, of those who wait for the host the one that has
+the turn reads for all.
 
 `async def` commands run on one loop in a further thread. Each is waited for by
 one of the N threads, so no more than N calls run at once, whatever they are.
@@ -19,14 +21,17 @@ import select
 import signal
 import threading
 import time
+from inspect import isawaitable
 from queue import Empty, SimpleQueue
 from typing import Any, Callable, Coroutine, Dict, List, Optional, Set
 from typing import Tuple, Union
 
+from google.protobuf.message import DecodeError
+
 from charmer import telemetry
 from charmer.adapter import set_up_thread, tear_down_thread
 from charmer.cancellation import clock
-from charmer.channel import Bytes, Large
+from charmer.channel import Bytes, Large, ProtocolError
 from charmer.commands import AdapterError
 from charmer.conversation import Conversation, Stopped, name_of_running
 from charmer.execution import Executor, Kind, set_running
@@ -35,8 +40,9 @@ from charmer.frames import gil_enabled, open_frame
 from charmer.health import BUILT_IN
 from charmer.loop import LoopThread, name_thread
 from charmer.progress import RUNNING, Slot
-from charmer.safety import Checker
+from charmer.safety import Checker, Run, ThreadSafetyError
 from charmer.tally import Tally
+from charmer.texts import call_name
 from charmer.wire import frames_pb2 as wire
 
 
@@ -59,28 +65,49 @@ class ThreadExecutor(Executor):
     def __init__(self, conversation: Threads, number: int) -> None:
         super().__init__(conversation, Slot(conversation.cancels, number))
         self.checker = conversation.checker
+        self.entered: Optional[Run] = None
+        self.breach: Optional[ThreadSafetyError] = None
         self.tally = Tally()
         self.thread = 0  # its ident
-        self.command = ""  # the last one that it has begun
+        # of the last one that it has begun
+        self.command = ""
+        self.correlation = ""
 
     def execute(self, call: wire.Call, received: int) -> Union[bytes, Large]:
         command = self.commands.get(call.command)
         if command is None:
             return super().execute(call, received)
         self.command = command.name
+        self.correlation = call.correlation
         began = clock()
         checked = not command.awaits and command.function not in BUILT_IN
         if self.checker is None or not checked:
             frame = super().execute(call, received)
         else:
-            run = self.checker.enter(command.name)
+            self.breach = None
+            self.entered = self.checker.enter(command.name)
             frame = super().execute(call, received)
-            breach = self.checker.leave(run)
-            if breach is not None:
-                frame = failure(call.id, Kind.EXCEPTION, breach, self.limit)
+            self.leave_checker()
+            if self.breach is not None:
+                frame = failure(
+                    call.id, Kind.EXCEPTION, self.breach, self.limit
+                )
         failed = type(frame) is bytes and frame.startswith(FAILURE_TAG)
         self.tally.add(command.name, clock() - began, failed)
         return frame
+
+    def special(self, value: Any, started: int) -> Union[bytes, Large]:
+        # Behind a decorator it shows only now: it runs on the loop, and there
+        # never two at once.
+        if isawaitable(value) or hasattr(value, "__anext__"):
+            self.leave_checker()
+        return super().special(value, started)
+
+    def leave_checker(self) -> None:
+        """What has begun in this thread, if anything, has ended."""
+        if self.entered is not None and self.checker is not None:
+            self.breach = self.checker.leave(self.entered)
+            self.entered = None
 
 
 class Threads(Conversation):
@@ -143,7 +170,7 @@ class Threads(Conversation):
             self.crew.append(thread)
             thread.start()
         # Meanwhile they may ask the host, and somebody has to read.
-        self.read_until(lambda: ready.qsize() == self.count)
+        self.wait(lambda: ready.qsize() == self.count)
         errors = [ready.get() for _ in self.crew]
         for error in errors:
             if error is not None:
@@ -221,6 +248,16 @@ class Threads(Conversation):
 
     def serve(self, frames: List[Bytes]) -> None:
         self.take(frames)
+        self.serving = True
+        os.write(self.waker, b".")  # who has the turn gives it up
+        with self.turn:
+            try:
+                self.read_on()
+            finally:
+                self.serving = False
+        self.wake()
+
+    def read_on(self) -> None:
         while self.alive and self.broken is None:
             try:
                 self.take(self.read())
@@ -238,12 +275,17 @@ class Threads(Conversation):
         try:
             if self.stopping and not self.dropped:
                 return []
-            happened = dict(self.poll.poll())
+            happened = self.poll.poll()
         finally:
             self.idle = False
-        if self.awake in happened:
+        return self.pull(happened)
+
+    def pull(self, happened: List[Tuple[int, int]]) -> List[Bytes]:
+        """The frames that have come."""
+        which = dict(happened)
+        if self.awake in which:
             os.read(self.awake, 4096)
-        if self.receiver.fd not in happened:
+        if self.receiver.fd not in which:
             return []
         frames = self.receiver.pull()
         if frames is None:
@@ -298,29 +340,15 @@ class Threads(Conversation):
     def wait(
         self, ready: Callable[[], bool], until: Optional[int] = None
     ) -> bool:
-        """The main thread reads; any other waits until it has read."""
-        if threading.get_ident() == self.main:
-            return self.read_until(ready, until)
-        with self.news:
-            while not ready():
-                left = None if until is None else (until - clock()) / 1e9
-                if self.closed or (left is not None and left <= 0):
-                    return False
-                self.news.wait(left)
-        return True
+        return self.wait_turn(ready, until)
 
-    def read_until(
-        self, ready: Callable[[], bool], until: Optional[int] = None
-    ) -> bool:
-        """What the main thread does when the adapter, in its setup or its
-        teardown, waits for what the host says."""
-        while not ready():
-            left = None if until is None else (until - clock()) / 1e6
-            if self.closed or (left is not None and left <= 0):
-                return False
-            if self.poll.poll(left):
-                self.take(self.read())
-        return True
+    def read_once(self, seconds: Optional[float]) -> None:
+        limit = None if seconds is None else seconds * 1000
+        try:
+            self.take(self.pull(self.poll.poll(limit)))
+        except (ProtocolError, DecodeError, OSError) as error:
+            self.broken = error
+            self.close()
 
     # -- the event loop --------------------------------------------------------
 
@@ -343,7 +371,7 @@ class Threads(Conversation):
             task.add_done_callback(lambda _: os.write(self.waker, b"."))
 
         def read_meanwhile(done: threading.Event) -> None:
-            self.read_until(done.is_set)
+            self.wait(done.is_set)
             done.wait()  # nothing can be read any more
 
         try:
@@ -381,7 +409,11 @@ class Threads(Conversation):
 
     def busy_threads(self) -> List[Tuple[int, int, str]]:
         return [
-            (x.thread, x.slot.block[RUNNING], x.command)
+            (
+                x.thread,
+                x.slot.block[RUNNING],
+                call_name(x.command, x.correlation),
+            )
             for x in self.executors
             if x.slot.block[RUNNING]
         ]

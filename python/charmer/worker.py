@@ -8,7 +8,7 @@ Signals: SIGINT is the host's business; SIGTERM ends the worker after what runs;
 another one asks what every thread and every coroutine does (see
 `charmer.tracebacks`).
 
-Threading: the main thread.
+Threading: the main thread; `charmer.tracebacks` has one of its own.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from inspect import isawaitable, iscoroutinefunction
 from types import FrameType
 from typing import Any, Dict, NoReturn, Optional
@@ -78,6 +79,7 @@ class Worker:
         self.limit = HELLO_LIMIT
         self.conversation: Optional[Conversation] = None
         self.forked = False
+        self.held = threading.local()  # signals, while a thread forks
 
     def run(self) -> int:
         """From Hello to the end. Returns the exit status."""
@@ -105,7 +107,11 @@ class Worker:
             self.receiver.limit = self.limit
         if hello.version != VERSION:
             raise VersionError(hello.version)
-        os.register_at_fork(after_in_child=self.disown)
+        os.register_at_fork(
+            before=self.hold_signals,
+            after_in_parent=self.release_signals,
+            after_in_child=self.disown,
+        )
         records.install(self.sender, hello.log_level, self.limit)
         told, named = options.parse(hello.options)
         threads = max(1, hello.threads)
@@ -133,6 +139,7 @@ class Worker:
             return Serial(*rest)
         from charmer.threads import Threads  # the others need not load it
 
+        tracebacks.write_at_last(all_threads=True)
         return Threads(threads, *rest)
 
     def set_up(
@@ -185,6 +192,17 @@ class Worker:
         if self.conversation is not None:
             self.conversation.stop()
 
+    def hold_signals(self) -> None:
+        """Before a fork: a SIGTERM for a child that is too young to know that
+        it is no worker must wait until it does, or would be lost."""
+        self.held.mask = signal.pthread_sigmask(
+            signal.SIG_BLOCK, {signal.SIGTERM}
+        )
+
+    def release_signals(self) -> None:
+        """After it."""
+        signal.pthread_sigmask(signal.SIG_SETMASK, self.held.mask)
+
     def disown(self) -> None:
         """In a child that a command, or the adapter, has forked."""
         self.forked = True
@@ -196,8 +214,9 @@ class Worker:
             os.dup2(null, fd, inheritable=False)
         os.close(null)
         records.uninstall()
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self.release_signals()
 
 
 def wind_up(conversation: Conversation) -> None:

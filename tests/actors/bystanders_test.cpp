@@ -28,7 +28,7 @@ TEST_CASE("one of four threads hangs: the others end what they do, beside a "
           "successor") {
   scratch_file signal;
   auto x = crowd();
-  x.worker_shutdown = limit;
+  x.worker_shutdown = 50ms; // that is for those that have no deadline
   pool_fixture f{x};
   auto pid = f.call("pid").json();
   caf::scoped_actor other{f.sys};
@@ -43,6 +43,9 @@ TEST_CASE("one of four threads hangs: the others end what they do, beside a "
   auto after = f.call("pid", {}, {.timeout = limit});
   REQUIRE_MESSAGE(!after.why, describe(after.why));
   CHECK(after.json() != pid);
+  auto end = std::chrono::steady_clock::now() + 500ms;
+  CHECK(f.eventually(
+      [=](auto&) { return std::chrono::steady_clock::now() > end; }));
   CHECK(count_of(f, "charmer.worker.terminated") == 0);
   signal.write("go on");
   innocent.receive([](const reply& r) { CHECK(r.json() == "done"); },
@@ -52,8 +55,8 @@ TEST_CASE("one of four threads hangs: the others end what they do, beside a "
       [](auto& s) { return s.workers.size() == 1 && s.counts.expelled == 1; }));
 }
 
-TEST_CASE("who is not done beside one that hangs is tried again if idempotent, "
-          "else told why, and blamed for nothing") {
+TEST_CASE("who has no deadline beside one that hangs and is not done is tried "
+          "again if idempotent, else told why, and blamed for nothing") {
   scratch_file marker;
   auto x = crowd();
   x.worker_shutdown = 300ms;
@@ -62,9 +65,9 @@ TEST_CASE("who is not done beside one that hangs is tried again if idempotent, "
   caf::scoped_actor first{f.sys};
   caf::scoped_actor second{f.sys};
   auto once = charmer::call(first, f.pool, "sleep", {{"seconds", 600}},
-                            {.timeout = limit});
+                            {.timeout = infinite});
   auto again = charmer::call(second, f.pool, "at_the_second_attempt",
-                             {{"marker", marker.path}}, {.timeout = limit});
+                             {{"marker", marker.path}}, {.timeout = infinite});
   CHECK(marker.wait_for(1));
   CHECK(f.eventually([](auto& s) { return s.counts.running == 2; }));
   CHECK(f.call("hang", {}, {.timeout = 200ms}).why == pool_errc::exec_timeout);
@@ -79,4 +82,47 @@ TEST_CASE("who is not done beside one that hangs is tried again if idempotent, "
                 [](caf::error& e) { FAIL(describe(e)); });
   CHECK(count_of(f, "charmer.request.quarantined") == 0);
   CHECK(f.stats().counts.retried == 1);
+}
+
+TEST_CASE(
+    "with more that hang than the pool has workers the first of them goes, "
+    "and what ran beside") {
+  scratch_file signal;
+  pool_fixture f{crowd()};
+  caf::scoped_actor first{f.sys};
+  caf::scoped_actor second{f.sys};
+  // Each beside one that hangs.
+  auto begin = [&](caf::scoped_actor& who) {
+    CHECK(f.eventually([](auto& s) {
+      return std::any_of(s.workers.begin(), s.workers.end(), [](auto& w) {
+        return w.state == worker_state::ready;
+      });
+    }));
+    auto before = f.stats().counts.running;
+    auto result = charmer::call(who, f.pool, "until", {{"path", signal.path}},
+                                {.timeout = limit});
+    CHECK(f.eventually([=](auto& s) { return s.counts.running > before; }));
+    CHECK(f.call("hang", {}, {.timeout = 200ms}).why
+          == pool_errc::exec_timeout);
+    return result;
+  };
+  auto unlucky = begin(first);
+  CHECK(f.eventually([](auto& s) { return s.workers.size() == 2; }));
+  auto innocent = begin(second);
+  unlucky.receive([](const reply&) { FAIL("its worker was to be ended"); },
+                  [](caf::error& e) {
+                    CHECK(e == pool_errc::worker_died);
+                    auto what = failure_of(e);
+                    CHECK(what.text.find("another request")
+                          != std::string::npos);
+                  });
+  CHECK(f.eventually(
+      [](auto& s) { return s.workers.size() == 2 && s.counts.expelled == 1; }));
+  CHECK(f.events.wait_for([](auto& e) {
+    return e.name == "charmer.worker.terminated" && e.details.count("command")
+           && e.details.at("command") == "\"hang\"";
+  }));
+  signal.write("go on");
+  innocent.receive([](const reply& r) { CHECK(r.json() == "done"); },
+                   [](caf::error& e) { FAIL(describe(e)); });
 }

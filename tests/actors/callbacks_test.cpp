@@ -167,6 +167,14 @@ TEST_CASE("adding twice and removing what is not there are errors") {
   CHECK(!app.add_callbacks(followed, "one", {}));
 }
 
+TEST_CASE("a handler of overruns that is no function is refused") {
+  native_fixture f{lab(1)};
+  auto why = f.app->add_overrun_handler("default", "pager", {});
+  CHECK(why == supervision_errc::invalid_spec);
+  CHECK(!f.app->add_overrun_handler("default", "pager", [](auto&) {}));
+  CHECK(!f.app->remove_overrun_handler("default", "pager"));
+}
+
 TEST_CASE("callbacks follow the workers of their own pool only") {
   diary told;
   native_fixture f{lab(1)};

@@ -186,6 +186,31 @@ TEST_CASE("who looks after a pool is told that a worker was ended because it "
   CHECK(f.app->lifecycle().total.recycled == counts{{"hang", 1}});
 }
 
+TEST_CASE("what is told of a worker that hangs says where, and not where "
+          "another one was") {
+  auto x = shop(1);
+  x.cancel_grace = 50ms;
+  pool_fixture f{x};
+  auto polite = f.call("wait_for_cancel", {}, {.timeout = 20ms});
+  CHECK(polite.what().traceback.find("in wait_for_cancel")
+        != std::string::npos);
+  f.self->receive(caf::after(300ms) >> [] {}); // that has passed
+  auto hangs = charmer::call(f.self, f.pool, "sleep", {{"seconds", 600}},
+                             {.timeout = limit});
+  CHECK(f.eventually([](auto& s) { return s.counts.running == 1; }));
+  f.self->receive(caf::after(100ms) >> [] {}); // it has begun by now
+  hangs.cancel();
+  hangs.receive([](const reply&) {}, [](caf::error&) {});
+  REQUIRE(f.events.wait_for("charmer.worker.terminated"));
+  for (auto& e : f.events.all())
+    if (e.name == "charmer.worker.terminated") {
+      auto where = failure_of(e.reason).traceback;
+      CHECK_MESSAGE(where.find("in sleep") != std::string::npos, where);
+      CHECK_MESSAGE(where.find("in wait_for_cancel") == std::string::npos,
+                    where);
+    }
+}
+
 TEST_CASE("the error of a command that hangs says where it hangs") {
   auto x = shop(1);
   x.cancel_grace = 50ms;
@@ -208,6 +233,31 @@ TEST_CASE("the error of a command that hangs says where it hangs") {
   };
   CHECK(f.events.wait_for(says_where("charmer.supervisor.child_terminated")));
   CHECK(f.call("add", {{"a", 1}, {"b", 1}}).json() == 2);
+}
+
+TEST_CASE(
+    "a command that hangs in C and keeps the GIL says where, at the latest "
+    "when its worker is killed") {
+  for (auto profile : {"process", "thread"}) {
+    CAPTURE(profile);
+    auto x = shop(1);
+    x.profile = profile;
+    x.cancel_grace = 50ms;
+    x.adapter = "shop:OpenAllDay";
+    pool_fixture f{x};
+    auto out = f.call("hold_the_gil", {}, {.timeout = 200ms});
+    CHECK(out.why == pool_errc::exec_timeout);
+    auto said = out.what().traceback;
+    if (x.profile == "process")
+      CHECK(said.find("in hold_the_gil") != std::string::npos);
+    CHECK(f.events.wait_for([](const event& e) {
+      auto said = e.details.find("traceback");
+      return e.name == "charmer.supervisor.child_terminated"
+             && said != e.details.end()
+             && said->second.find("in hold_the_gil") != std::string::npos;
+    }));
+    CHECK(f.call("add", {{"a", 1}, {"b", 1}}).json() == 2);
+  }
 }
 
 TEST_CASE("the error of a coroutine that waits for too long says where") {

@@ -105,6 +105,12 @@ TEST_CASE("a pool takes the application along only if it is told to escalate") {
     auto end = std::find_if(all.begin(), all.end(), stopped);
     CHECK(end->reason == supervision_errc::restart_intensity_reached);
     CHECK_FALSE(f.call()); // the other pool has fallen with it
+    f.pool = *started;
+    CHECK(f.eventually([&](const pool_stats&) {
+      return f.call().why == pool_errc::shutting_down;
+    }));
+    CHECK(!f.app->stop_pool("frail"));
+    CHECK(f.app->start_pool(x).error() == supervision_errc::shutting_down);
   }
 }
 

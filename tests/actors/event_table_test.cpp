@@ -171,6 +171,18 @@ void a_worker_that_is_not_well(const told_ptr& heard) {
   heard->wait_for("charmer.worker.recycle_failed");
 }
 
+void calls_without_end(const told_ptr& heard) {
+  scratch_file signal;
+  auto x = shop(1);
+  x.adapter = "crowd:Crowd";
+  x.ttl = 100ms;
+  scene s{heard, x};
+  for (int i = 0; i < 2; ++i) // the second one in the successor
+    s.cast("until", {{"path", signal.path}}, {.timeout = infinite});
+  heard->wait_for("charmer.worker.recycle_delayed");
+  signal.write("go on");
+}
+
 void too_much_to_do(const told_ptr& heard) {
   auto x = shop(1);
   x.max_queue_size = 1;
@@ -374,6 +386,7 @@ TEST_CASE("everything in the table of events happens, and nothing else does") {
   auto heard = std::make_shared<told>();
   a_day_without_mishaps(heard);
   a_worker_that_is_not_well(heard);
+  calls_without_end(heard);
   too_much_to_do(heard);
   requests_that_nobody_wants(heard);
   deaths(heard);

@@ -1,7 +1,13 @@
 // Faults that are injected into real workers: each request has one outcome in
 // bounded time, the others do not notice, and the pool is whole again.
 #include "pool_fixture.hpp"
+#include "pool_parts.hpp"
+#include "real_system.hpp"
 #include "scratch_file.hpp"
+
+#include "charmer/profiles/process_profile.hpp"
+#include "charmer/profiles/python_command.hpp"
+#include "charmer/wire/spawner.hpp"
 
 #include <caf/io/all.hpp>
 
@@ -33,22 +39,24 @@ bool whole(const pool_stats& x) {
 // Calls whose outcomes are awaited later.
 class calls {
 public:
-  explicit calls(pool_fixture& f) : f_(f) {}
+  explicit calls(pool_fixture& f)
+      : f_(f), outcomes_(std::make_shared<outcomes>()) {}
 
   void make(const std::string& command, arguments args = {},
             call_options options = {}) {
     ++made_;
-    f_.self->spawn<caf::monitored>(
-        [this, command, args, options](caf::event_based_actor* self) {
-          charmer::call(self, f_.pool, command, args, options)
-              .then(
-                  [this](const reply& x) {
-                    add({x, {}});
-                  },
-                  [this](caf::error& e) {
-                    add({{}, std::move(e)});
-                  });
-        });
+    f_.self->spawn<caf::monitored>([pool = f_.pool, into = outcomes_, command,
+                                    args,
+                                    options](caf::event_based_actor* self) {
+      charmer::call(self, pool, command, args, options)
+          .then(
+              [into](const reply& x) {
+                into->add({x, {}});
+              },
+              [into](caf::error& e) {
+                into->add({{}, std::move(e)});
+              });
+    });
   }
 
   std::vector<outcome> all() {
@@ -56,20 +64,60 @@ public:
       f_.self->receive([](const caf::down_msg&) {},
                        caf::after(limit) >>
                            [] { FAIL("a caller still waits"); });
-    std::lock_guard guard{mutex_};
-    return std::exchange(outcomes_, {});
+    return outcomes_->take();
   }
 
 private:
-  void add(outcome x) {
-    std::lock_guard guard{mutex_};
-    outcomes_.push_back(std::move(x));
-  }
+  // Of the callers: a test that fails is gone before they are answered.
+  class outcomes {
+  public:
+    void add(outcome x) {
+      std::lock_guard guard{mutex_};
+      all_.push_back(std::move(x));
+    }
+
+    std::vector<outcome> take() {
+      std::lock_guard guard{mutex_};
+      return std::exchange(all_, {});
+    }
+
+  private:
+    std::mutex mutex_;
+    std::vector<outcome> all_;
+  };
 
   pool_fixture& f_;
   int made_ = 0;
-  std::mutex mutex_;
-  std::vector<outcome> outcomes_;
+  std::shared_ptr<outcomes> outcomes_;
+};
+
+// Takes note of who has died only after a while.
+class slow_undertaker : public real_system {
+public:
+  wire::exit_status reap(int pidfd) override {
+    std::this_thread::sleep_for(300ms);
+    auto result = real_system::reap(pidfd);
+    buried = true;
+    return result;
+  }
+
+  std::atomic<bool> buried = false;
+};
+
+// Workers whose processes are buried late.
+struct slow_burial {
+  explicit slow_burial(timespan worker_shutdown) {
+    register_profile("slow burial",
+                     std::make_shared<process_profile>(from, python_command));
+    pool.profile = "slow burial";
+    pool.worker_shutdown = worker_shutdown;
+  }
+
+  ~slow_burial() { register_profile("slow burial", nullptr); }
+
+  slow_undertaker os;
+  wire::spawner from{os};
+  pool_settings pool = faulty();
 };
 
 pid_t pid_of_one(pool_fixture& f) {
@@ -119,9 +167,10 @@ TEST_CASE("all workers killed at once: each caller is told, and all are back") {
   for (int i = 0; i < 4; ++i)
     open.make("begin", {{"file", begun.path}, {"seconds", 60}});
   REQUIRE(begun.wait_for(4));
-  for (auto& x : f.events.all())
-    if (x.name == "charmer.worker.ready")
-      kill(std::stoi(x.details.at("pid")), SIGKILL);
+  auto workers = *f.app->metadata();
+  REQUIRE(workers.size() == 4);
+  for (auto& x : workers)
+    kill(static_cast<pid_t>(x.pid), SIGKILL);
   for (auto& x : open.all())
     CHECK_MESSAGE(x.why == pool_errc::worker_died, describe(x.why));
   CHECK(f.eventually(whole));
@@ -144,6 +193,20 @@ TEST_CASE("killed while the pool drains: its caller is told, and the stop "
   stopping.join();
   CHECK(out.at(0).why);
   CHECK(seconds_since(begin) < 20);
+}
+
+TEST_CASE("a stop without a limit ends a process in the middle of a request") {
+  auto x = faulty();
+  x.worker_shutdown = 10min;
+  pool_fixture f{x};
+  auto pid = pid_of_one(f);
+  calls open{f};
+  scratch_file begun;
+  open.make("begin", {{"file", begun.path}, {"seconds", 60}});
+  REQUIRE(begun.wait_for(1));
+  CHECK(!f.app->stop_pool("default", 0s));
+  CHECK(kill(pid, 0) != 0);
+  CHECK(open.all().at(0).why == pool_errc::shutting_down);
 }
 
 // -- wedge --------------------------------------------------------------------
@@ -175,6 +238,47 @@ TEST_CASE(
   CHECK(!f.app->stop());
   CHECK(seconds_since(begin) < 10);
   CHECK(kill(pid, 0) != 0);
+}
+
+TEST_CASE("a stop waits until the process that it killed is buried: whoever "
+          "tells of it must find the actor system still there") {
+  slow_burial workers{100ms};
+  pool_fixture f{workers.pool};
+  CHECK_FALSE(f.call("linger").why);
+  CHECK(!f.app->stop_pool("default", limit));
+  CHECK(workers.os.buried);
+}
+
+TEST_CASE("workers that a killed supervisor left are replaced also if they are "
+          "buried when its successor has looked for vacancies") {
+  slow_burial workers{100ms};
+  pool_fixture f{workers.pool};
+  auto before = incarnations(f.stats());
+  pool_parts{f}.kill_part("workers", 1);
+  CHECK(f.eventually(
+      [&](auto& x) { return whole(x) && incarnations(x) != before; }));
+  CHECK(workers.os.buried);
+}
+
+TEST_CASE(
+    "so does the end of an actor system, for a pool that has no runtime") {
+  slow_burial workers{0s};
+  {
+    config cfg;
+    caf::actor_system sys{cfg};
+    caf::scoped_actor self{sys};
+    auto child = make_pool_child(sys, workers.pool);
+    REQUIRE(child);
+    auto top = start_supervisor(sys, {.children = {child->spec}});
+    REQUIRE(top);
+    auto ready = false;
+    charmer::call(self, child->handle, "pid")
+        .receive([&](const reply&) { ready = true; }, [](caf::error&) {});
+    CHECK(ready);
+    ask_to_stop(self->address(), *top);
+    self->wait_for(*top);
+  }
+  CHECK(workers.os.buried);
 }
 
 // -- flow ---------------------------------------------------------------------

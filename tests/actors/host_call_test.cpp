@@ -189,6 +189,28 @@ TEST_CASE("an actor that ends without an answer is no silence") {
   CHECK(told.at(0) == "no_available_worker");
 }
 
+TEST_CASE("who waits for an actor that never answers ends with its pool") {
+  pool_fixture f{asking()};
+  auto mute = f.sys.spawn([](caf::event_based_actor* self) -> caf::behavior {
+    auto kept = std::make_shared<std::vector<caf::response_promise>>();
+    return {[=](const host_call&) {
+      kept->push_back(self->make_response_promise());
+      return kept->back();
+    }};
+  });
+  f.app->register_actor("mute", mute);
+  CHECK(f.call("ask", {{"function", "mute"}}, {.timeout = 300ms}).why
+        == pool_errc::exec_timeout);
+  CHECK(!f.app->stop());
+  // It is left, and the actor that this test is; nobody who waits for it.
+  auto end = std::chrono::steady_clock::now() + 10s;
+  while (f.sys.registry().running() > 2
+         && std::chrono::steady_clock::now() < end)
+    f.self->receive(caf::after(5ms) >> [] {});
+  CHECK(f.sys.registry().running() <= 2);
+  kill(f.self->address(), mute);
+}
+
 TEST_CASE("a generator asks between its chunks") {
   pool_fixture f{asking()};
   f.app->register_function("twice", twice);
@@ -212,10 +234,10 @@ TEST_CASE("more questions at once than are answered at once") {
 }
 
 TEST_CASE("a function may block: all workers ask at once, and others serve") {
-  pool_fixture f{asking(4)};
   std::mutex mutex;
   std::condition_variable changed;
   int inside = 0;
+  pool_fixture f{asking(4)};
   f.app->register_function("meet", [&](const host_call&) -> host_answer {
     std::unique_lock guard{mutex};
     ++inside;
@@ -268,10 +290,10 @@ TEST_CASE("neither does one through another pool and back") {
 }
 
 TEST_CASE("all workers call back at once: one is refused, the others go on") {
-  pool_fixture f{asking(3)};
   std::mutex mutex;
   std::condition_variable changed;
   int inside = 0;
+  pool_fixture f{asking(3)};
   f.app->register_function("inner", [&](const host_call&) {
     {
       std::unique_lock guard{mutex};
@@ -326,10 +348,10 @@ TEST_CASE("an actor says itself within which calls it calls") {
 // -- ends ---------------------------------------------------------------------
 
 TEST_CASE("no answer in time is a time-out, and a late one does no harm") {
-  pool_fixture f{asking()};
   std::mutex mutex;
   std::condition_variable changed;
   bool go = false;
+  pool_fixture f{asking()};
   f.app->register_function("slow", [&](const host_call&) -> host_answer {
     std::unique_lock guard{mutex};
     return changed.wait_for(guard, limit, [&] { return go; });
@@ -345,10 +367,10 @@ TEST_CASE("no answer in time is a time-out, and a late one does no harm") {
 }
 
 TEST_CASE("a worker that dies while it asks leaves nothing behind") {
-  pool_fixture f{asking()};
   std::mutex mutex;
   std::condition_variable changed;
   bool dead = false;
+  pool_fixture f{asking()};
   auto pid = f.call("pid").json().get<pid_t>();
   f.app->register_function("kill", [&](const host_call&) -> host_answer {
     kill(pid, SIGKILL);
@@ -369,10 +391,10 @@ TEST_CASE("a worker that dies while it asks leaves nothing behind") {
 TEST_CASE("a cancelled command stops waiting for its answer") {
   auto x = asking();
   x.cancel_grace = 20s;
-  pool_fixture f{x};
   std::mutex mutex;
   std::condition_variable changed;
   bool go = false;
+  pool_fixture f{x};
   f.app->register_function("slow", [&](const host_call&) -> host_answer {
     std::unique_lock guard{mutex};
     return changed.wait_for(guard, limit, [&] { return go; });

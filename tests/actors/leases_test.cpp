@@ -180,7 +180,7 @@ TEST_CASE("two waiters and a held worker that dies: both get living workers") {
 TEST_CASE("leases of a stopped pool end, and later ones are refused") {
   native_fixture f{lab(1)};
   auto mine = take(f);
-  f.app->stop(2s);
+  f.app->stop(100ms);
   CHECK(refused(f) == pool_errc::shutting_down);
   CHECK(errand(f, mine).why == pool_errc::no_available_worker);
 }
@@ -236,6 +236,7 @@ TEST_CASE("a lease may outlive its pool and its actor system") {
   {
     native_fixture f{lab(1)};
     mine = take(f);
+    f.app->stop(20ms); // which would wait until the worker is given back
   }
   CHECK(mine);
   mine.give_back();

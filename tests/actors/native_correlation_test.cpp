@@ -3,6 +3,17 @@
 
 using namespace charmer_tests;
 
+TEST_CASE("the error of a native request says what its caller calls it") {
+  native_fixture f{lab(1)};
+  f.occupy(1);
+  auto pool =
+      f.pool.with({.strategy = next_available_worker, .correlation = "n-3"});
+  f.self->request(pool.actor(), limit, work())
+      .receive(
+          [](std::uint64_t) { FAIL("nobody is free"); },
+          [](caf::error& e) { CHECK(failure_of(e).correlation == "n-3"); });
+}
+
 TEST_CASE("native requests have a correlation id in what is told of them") {
   pool_fixture f{lab(1)};
   auto steps = std::make_shared<recorder>();

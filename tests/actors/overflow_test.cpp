@@ -79,6 +79,18 @@ TEST_CASE("a pool of 0 workers and 2 beyond works") {
   CHECK(come_to(f, {0, 0, 0}));
 }
 
+TEST_CASE("who waits has a new one started however often the one beyond dies, "
+          "also before its supervisor has heard of it") {
+  native_fixture f{with_overflow(0, 1)};
+  for (int i = 0; i < 100; ++i) {
+    REQUIRE(!f.cast(suicide()));
+    auto x = f.call();
+    CAPTURE(i);
+    CAPTURE(describe(x.why));
+    REQUIRE(x);
+  }
+}
+
 TEST_CASE("size 0 without overflow is refused by name") {
   auto mistakes = validate(lab(0));
   REQUIRE(mistakes.size() == 1);

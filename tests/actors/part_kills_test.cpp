@@ -4,6 +4,7 @@
 // Repeat a run with CHARMER_SEED=n.
 #include "native_fixture.hpp"
 #include "pool_parts.hpp"
+#include "processes.hpp"
 
 #include "../seed_of_run.hpp"
 
@@ -191,6 +192,47 @@ TEST_CASE("nor in a pool with collections of the application's") {
   auto x = incrementing();
   x.idle_workers_impl = "fifo_workers";
   survive(x);
+}
+
+TEST_CASE("a start that fails when the pool that asked for it has been killed "
+          "is tried again") {
+  SUBCASE("at once") {
+    gate door;
+    std::atomic<bool> sick = true;
+    register_native("sick_at_first", [&](caf::actor_system& sys) {
+      if (sick.exchange(false)) {
+        door.pass();
+        throw std::runtime_error{"not today"};
+      }
+      return caf::actor{sys.spawn(
+          []() -> caf::behavior { return {[](int x) { return x; }}; })};
+    });
+    auto x = lab(1);
+    x.adapter = "sick_at_first";
+    native_fixture f{x, false};
+    REQUIRE(door.wait_for(1));
+    pool_parts{f}.kill_part("pool", 1);
+    door.open();
+    CHECK(!f.app->await_all(limit));
+  }
+  SUBCASE("later") {
+    auto before = child_processes();
+    auto x = shop(1);
+    x.adapter = "crowd:Crowd";
+    x.adapter_options = R"({"start_seconds": 1})";
+    pool_fixture f{x, false};
+    std::set<pid_t> fresh;
+    REQUIRE(f.eventually([&](auto&) {
+      fresh = child_processes();
+      for (auto pid : before)
+        fresh.erase(pid);
+      return !fresh.empty();
+    }));
+    pool_parts{f}.kill_part("pool", 1);
+    for (auto pid : fresh)
+      kill(pid, SIGKILL);
+    CHECK(!f.app->await_all(limit));
+  }
 }
 
 TEST_CASE("5 deaths of parts within pool_sup_period touch no worker") {

@@ -48,6 +48,20 @@ TEST_CASE("3 workers blocked and 5 waiting: the 9th gets queue_full") {
   CHECK(f.call());
 }
 
+TEST_CASE("what options carry counts as bytes that wait") {
+  auto x = lab(1);
+  x.max_queue_bytes = 1000;
+  native_fixture f{x};
+  f.occupy(1);
+  CHECK(!f.cast(work(), {.correlation = std::string(600, 'x')}));
+  CHECK(f.stats().waiting_bytes == 600);
+  CHECK(f.cast(work(), {.correlation = std::string(600, 'y')})
+        == pool_errc::queue_full);
+  CHECK(!f.cast(work()));
+  f.door.open();
+  CHECK(f.comes_to(1, 0, 0));
+}
+
 TEST_CASE("a worker's own line has the limit of the queue") {
   auto x = lab(2);
   x.max_queue_size = 3;

@@ -140,15 +140,18 @@ void survive(pool_settings x, int streams) {
   int kills = 0;
   std::thread chaos{[&] {
     std::mt19937_64 random{seed};
+    // However slow the machine is, there is progress between two kills.
+    auto next = 0;
     while (!stop) {
-      if (auto workers = f.app->workers(); workers && !workers->empty()) {
+      auto workers = f.app->workers();
+      if (t.outcomes() >= next && workers && !workers->empty()) {
         auto& victim = (*workers)[random() % workers->size()];
         caf::anon_send_exit(victim.handle, caf::exit_reason::kill);
         ++kills;
+        next = t.outcomes() + static_cast<int>(random() % 20);
       }
       balanced = balanced && f.stats().counts.balanced();
-      // Paces the kills, waits for nothing.
-      std::this_thread::sleep_for(std::chrono::milliseconds(random() % 100));
+      std::this_thread::sleep_for(std::chrono::milliseconds(random() % 20));
     }
   }};
   std::mt19937_64 random{seed + 1};

@@ -20,6 +20,15 @@ bool has(native_fixture& f, std::size_t count) {
   });
 }
 
+// Every worker that there is or was has its number.
+std::uint64_t last_of_all(native_fixture& f) {
+  std::uint64_t result = 0;
+  auto now = f.stats();
+  for (auto& x : now.workers)
+    result = std::max(result, x.incarnation);
+  return result;
+}
+
 } // namespace
 
 TEST_CASE("5 workers and 5 more are 10, and who waits is served first") {
@@ -70,6 +79,73 @@ TEST_CASE("shrinking ends workers, once they have finished what they have") {
   CHECK(f.stats().counts.failed == 0);
   for (auto& e : f.events.all())
     CHECK(e.name != "charmer.supervisor.child_restarting");
+}
+
+TEST_CASE("a pool that grows again takes back who is still busy") {
+  native_fixture f{lab(4)};
+  f.occupy(4);
+  CHECK(resize(f, 1).after == 1);
+  CHECK(f.app->workers()->size() == 1);
+  auto grown = resize(f, 4);
+  CHECK(grown.after == 4);
+  CHECK(grown.text.empty());
+  CHECK(f.app->workers()->size() == 4);
+  auto waits = f.ask(work());
+  f.door.let(1);
+  CHECK(f.answer(waits));
+  f.door.open();
+  CHECK(f.comes_to(4, 0, 0));
+  CHECK(has(f, 4));
+  CHECK(last_of_all(f) == 4);
+}
+
+TEST_CASE("a pool that grows again takes back who is held") {
+  native_fixture f{lab(3)};
+  std::vector<lease> held;
+  for (int i = 0; i < 3; ++i)
+    checkout(f.self, f.pool)
+        .receive([&](lease x) { held.push_back(std::move(x)); },
+                 [](caf::error& e) { FAIL(describe(e)); });
+  CHECK(resize(f, 1).after == 1);
+  CHECK(resize(f, 3).after == 3);
+  CHECK(f.app->workers()->size() == 3);
+  for (auto& x : held) {
+    auto waits = f.ask(work());
+    x.give_back();
+    CHECK(f.answer(waits));
+  }
+  CHECK(has(f, 3));
+  CHECK(last_of_all(f) == 3);
+}
+
+TEST_CASE("a pool that grows again does not wait for who is being stopped") {
+  static gate going; // its workers may outlive the test
+  register_native("slow_to_go", [](caf::actor_system& sys) {
+    return sys.spawn<caf::detached>(
+        [](caf::event_based_actor* self) -> caf::behavior {
+          replace_default_handlers(self);
+          when_asked_to_stop(self, [=](const auto&, const caf::error&) {
+            going.pass();
+            self->quit();
+          });
+          return {[=](job& x) {
+            x.run(self);
+            return std::uint64_t{self->id()};
+          }};
+        });
+  });
+  auto x = lab(2);
+  x.adapter = "slow_to_go";
+  x.worker_shutdown = 10min;
+  native_fixture f{x};
+  CHECK(resize(f, 1).after == 1);
+  REQUIRE(going.wait_for(1));
+  CHECK(resize(f, 2).after == 2);
+  f.occupy(2);
+  CHECK(going.arrived() == 1);
+  f.door.open();
+  going.open();
+  CHECK(has(f, 2));
 }
 
 TEST_CASE("shrinking a pool of processes ends them, without a zombie") {

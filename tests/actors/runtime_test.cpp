@@ -1,11 +1,14 @@
 // Pools that come and go: later, below the application's own supervisor, and
 // workers that are recycled.
-#include "pool_fixture.hpp"
+#include "native_fixture.hpp"
 
+#include "charmer/actors/collections.hpp"
 #include "charmer/actors/recycling.hpp"
+#include "charmer/actors/strategies.hpp"
 #include "charmer/supervision/messages.hpp"
 #include "charmer/supervision/supervisor.hpp"
 
+#include <algorithm>
 #include <future>
 #include <thread>
 
@@ -165,6 +168,27 @@ TEST_CASE("whoever stops it at the same time waits for the same end") {
   CHECK(!f.app->stop());
 }
 
+TEST_CASE("who waits for a name when everything stops starts no pool") {
+  native_fixture f{lab(1)};
+  auto running = f.ask(wait_at(f.door));
+  REQUIRE(f.door.wait_for(1));
+  std::thread stopping{[&] { CHECK(!f.app->stop_pool("default", limit)); }};
+  CHECK(f.eventually([](auto& s) { return s.draining; }));
+  caf::error refused;
+  std::thread starting{[&] {
+    if (auto pool = f.app->start_pool(lab(1)); !pool)
+      refused = pool.error();
+  }};
+  std::thread whole{[&] { f.app->stop(limit); }};
+  while (f.app->supervisor()) // until the stop has begun
+    std::this_thread::yield();
+  f.door.open();
+  for (auto who : {&stopping, &starting, &whole})
+    who->join();
+  CHECK(refused == pool_errc::shutting_down);
+  CHECK(f.answer(running));
+}
+
 TEST_CASE("a pool that was started alone ends with its starter") {
   config cfg;
   caf::actor_system sys{cfg};
@@ -192,6 +216,40 @@ TEST_CASE("a pool that was started alone ends with its starter") {
                 caf::after(limit) >> [] {});
   REQUIRE(down);
   CHECK(ask() == pool_errc::shutting_down);
+}
+
+TEST_CASE("whoever waits for a pool that was started alone is told when its "
+          "starter is killed") {
+  gate door;
+  config cfg;
+  caf::actor_system sys{cfg};
+  caf::scoped_actor self{sys};
+  std::promise<linked_pool> made;
+  auto starter = sys.spawn([&](caf::event_based_actor* me) -> caf::behavior {
+    auto pool = start_linked(me, lab(1));
+    REQUIRE(pool);
+    made.set_value(*pool);
+    return {[](const std::string&) {}};
+  });
+  auto pool = made.get_future().get().handle;
+  auto ask = [&](caf::message what) {
+    return self->request(pool.actor(), limit, std::move(what));
+  };
+  auto runs = ask(wait_at(door));
+  REQUIRE(door.wait_for(1));
+  auto waits = ask(work());
+  kill(self->address(), starter);
+  auto told = [](auto& asked) {
+    caf::error why;
+    asked.receive([](std::uint64_t) {},
+                  [&](caf::error& e) { why = std::move(e); });
+    return why;
+  };
+  CHECK(told(waits) == pool_errc::shutting_down);
+  auto late = ask(work());
+  CHECK(told(late) == pool_errc::shutting_down);
+  door.open();
+  CHECK(told(runs));
 }
 
 TEST_CASE(
@@ -245,6 +303,32 @@ TEST_CASE("a native behaviour that nobody registered is told at the start") {
   auto text = failure_of(started.error()).text;
   CHECK(text.find("adapter: found \"nobody\"") != std::string::npos);
   CHECK(text.find("register_native") != std::string::npos);
+}
+
+TEST_CASE("what is registered without a function is not there, nor offered") {
+  config cfg;
+  caf::actor_system sys{cfg};
+  auto nobody = [](caf::actor_system&) { return caf::actor{}; };
+  register_native("gone", nobody);
+  register_native("gone", native_spawner{});
+  register_profile("gone", nullptr);
+  register_strategy("gone", {});
+  register_callers("gone", {});
+  register_workers("gone", {});
+  register_function("gone", {});
+  pool_settings x;
+  x.profile = "native";
+  x.adapter = "gone";
+  auto started = start(sys, settings{.pools = {x}});
+  REQUIRE(!started);
+  auto text = failure_of(started.error()).text;
+  CHECK(text.find("adapter: found \"gone\"") != std::string::npos);
+  auto offered = text.find("there are: ");
+  REQUIRE(offered != std::string::npos);
+  CHECK(text.find("gone", offered) == std::string::npos);
+  CHECK(!find_profile("gone"));
+  auto known = registered_callers().names();
+  CHECK(std::find(known.begin(), known.end(), "gone") == known.end());
 }
 
 TEST_CASE("limits without end are limits without end") {

@@ -76,6 +76,20 @@ TEST_CASE("a worker that is held shows it, with its errand") {
   CHECK(!f.stats().workers.at(0).held);
 }
 
+TEST_CASE("statistics have the options of the pool") {
+  auto x = lab(2);
+  x.max_queue_size = 77;
+  native_fixture f{x};
+  f.self->request(f.pool.actor(), limit, stats_atom_v)
+      .receive(
+          [](const pool_stats& x) {
+            auto all = nlohmann::json::parse(to_json(x));
+            CHECK(all["settings"]["max_queue_size"] == 77);
+            CHECK(all["settings"]["name"] == "default");
+          },
+          [](caf::error& e) { FAIL(describe(e)); });
+}
+
 TEST_CASE("debug information has counts, collections and settings") {
   auto x = lab(2);
   x.queue = queue_order::lifo;
@@ -85,8 +99,8 @@ TEST_CASE("debug information has counts, collections and settings") {
   auto text = f.app->debug_information();
   REQUIRE(text);
   auto all = nlohmann::json::parse(*text);
-  CHECK(all["settings"]["max_queue_size"] == 77);
-  CHECK(all["settings"]["adapter"] == "lab");
+  CHECK(all["statistics"]["settings"]["max_queue_size"] == 77);
+  CHECK(all["statistics"]["settings"]["adapter"] == "lab");
   CHECK(all["collections"]["waiting_callers"] == "lifo_callers");
   CHECK(all["collections"]["idle_workers"] == "lifo_workers");
   CHECK(all["statistics"]["workers"].size() == 2);

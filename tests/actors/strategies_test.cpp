@@ -6,10 +6,10 @@ using namespace charmer_tests;
 
 namespace {
 
-using workers = std::set<std::uint64_t>;
+using worker_ids = std::set<std::uint64_t>;
 
-workers who(const std::vector<worked>& xs) {
-  workers result;
+worker_ids who(const std::vector<worked>& xs) {
+  worker_ids result;
   for (auto& x : xs)
     result.insert(x.who);
   return result;
@@ -137,8 +137,8 @@ TEST_CASE("two callers never get one worker by next_available_worker") {
 
 TEST_CASE("keys 0 and 1 reach exactly 2 workers, keys 1 to 120 all 6") {
   native_fixture f;
-  workers two;
-  workers all;
+  worker_ids two;
+  worker_ids all;
   for (int i = 0; i < 120; ++i) {
     two.insert(f.call(work(), {.strategy = hash_worker(i % 2)}).who);
     all.insert(f.call(work(), {.strategy = hash_worker(i + 1)}).who);
@@ -171,7 +171,7 @@ TEST_CASE("equal keys run in order and alone, also across a worker's death") {
         f.ask(caf::make_message(job{one}), {.strategy = hash_worker("k")}));
   }
   f.door.open();
-  workers reached;
+  worker_ids reached;
   for (auto& x : open) {
     auto y = f.answer(x);
     CHECK_MESSAGE(y, describe(y.why));
@@ -225,7 +225,7 @@ TEST_CASE("a pool's own default_strategy holds where a request says nothing") {
   auto x = lab(6);
   x.default_strategy = "next_worker";
   native_fixture f{x};
-  workers reached;
+  worker_ids reached;
   for (int i = 0; i < 6; ++i)
     reached.insert(f.call().who);
   CHECK(reached.size() == 6);

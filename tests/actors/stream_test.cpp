@@ -297,6 +297,8 @@ TEST_CASE("a stream has its own time limit, and the chunks before it") {
   CHECK(got.numbers() == up_to(1));
   CHECK(got.why == pool_errc::exec_timeout);
   CHECK(f.eventually([](auto& x) { return x.counts.expelled == 1; }));
+  // Its successor may take longer to start than a stream may wait.
+  CHECK(f.events.wait_for("charmer.worker.ready", 2));
   CHECK(receive(f, "count", {{"to", 3}}).numbers() == up_to(3));
   got = receive(f, "stubborn", {}, {.timeout = 100ms});
   CHECK(got.why == pool_errc::exec_timeout);

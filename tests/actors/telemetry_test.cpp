@@ -193,7 +193,14 @@ TEST_CASE("a correlation id is in whatever is told of its request") {
   running.receive([](const reply&) {},
                   [](caf::error& e) { FAIL(describe(e)); });
   cast(f.pool, command("fail", {{"text", "no"}}), {.correlation = "fails"});
-  CHECK(f.call("die", {}, {.correlation = "kills"}).why == pool_errc::poisoned);
+  auto killed = f.call("die", {}, {.correlation = "kills"});
+  CHECK(killed.why == pool_errc::poisoned);
+  CHECK(killed.what().correlation == "kills");
+  auto said = f.call("fail", {{"text", "no"}}, {.correlation = "order 7"});
+  CHECK(said.why == pool_errc::python_exception);
+  CHECK(said.what().correlation == "order 7");
+  CHECK(describe(said.why).find("correlation \"order 7\"")
+        != std::string::npos);
   CHECK(told("charmer.worker.overrun", "runs"));
   CHECK(told("charmer.pool.queue_timeout", "waits"));
   CHECK(told("charmer.pool.saturated", "refused"));

@@ -146,3 +146,56 @@ TEST_CASE("a typed handle with options, a cast and a lease through it") {
   CHECK(accepted);
   CHECK(f.eventually([](auto& x) { return x.counts.replied == 5; }));
 }
+
+TEST_CASE("a pool refuses to be part of a composition of actors, and says so") {
+  native_fixture f{lab(1)};
+  auto outer = f.sys.spawn([](caf::event_based_actor* self) {
+    replace_default_handlers(self);
+    return caf::behavior{[](std::uint64_t x) { return x + 1; }};
+  });
+  for (const auto& pool : {f.pool, f.pool.with({.timeout = limit})}) {
+    caf::error why;
+    f.self->request(outer * pool.actor(), caf::infinite, work())
+        .receive([](std::uint64_t) {}, [&](caf::error& e) { why = e; });
+    CHECK_MESSAGE(why == pool_errc::unsupported, describe(why));
+  }
+}
+
+TEST_CASE("an actor gets a handle in a message, and uses it as any other") {
+  native_fixture f{lab(1)};
+  auto user = f.sys.spawn([](caf::event_based_actor* self) -> caf::behavior {
+    replace_default_handlers(self);
+    return {[=](const pool_handle& pool) {
+      auto answer = self->make_response_promise<std::string, std::uint64_t>();
+      self->request(pool.actor(), caf::infinite, work())
+          .then([=](std::uint64_t who) mutable {
+            answer.deliver(pool.name(), who);
+          });
+      return answer;
+    }};
+  });
+  std::string name;
+  std::uint64_t who = 0;
+  f.self->request(user, limit, f.pool)
+      .receive(
+          [&](const std::string& x, std::uint64_t y) {
+            name = x;
+            who = y;
+          },
+          [](caf::error& e) { FAIL(describe(e)); });
+  CHECK(name == "default");
+  CHECK(who != 0);
+}
+
+TEST_CASE("an empty handle is answered with an error, whatever is asked") {
+  native_fixture f{lab(1)};
+  pool_handle none;
+  caf::error why;
+  auto note = [&](caf::error& e) { why = std::move(e); };
+  call(f.self, none, "add").receive([](reply&) {}, note);
+  CHECK(std::exchange(why, {}));
+  broadcall(f.self, none, work()).receive([](gathered&) {}, note);
+  CHECK(std::exchange(why, {}));
+  checkout(f.self, none).receive([](lease) {}, note);
+  CHECK(std::exchange(why, {}));
+}

@@ -74,6 +74,31 @@ bool ends(caf::scoped_actor& self, const caf::actor& who) {
   return result;
 }
 
+// Has the supervisor of the workers end one of them.
+template <class Atom>
+caf::error order(native_fixture& f, Atom what, const std::string& worker) {
+  pool_parts parts{f};
+  caf::error result;
+  f.self
+      ->request(parts.child(parts.supervisor(), "workers"), limit, what, worker)
+      .receive([] {}, [&](caf::error& e) { result = std::move(e); });
+  return result;
+}
+
+// How often it was started since it ended for the last time.
+std::size_t starts_since_end(const std::string& worker, recorder& events) {
+  std::size_t result = 0;
+  for (auto& x : events.all()) {
+    if (x.child != worker)
+      continue;
+    if (x.name == "charmer.worker.terminated")
+      result = 0;
+    else if (x.name == "charmer.worker.spawned")
+      ++result;
+  }
+  return result;
+}
+
 // A pool below a supervisor of the user's that bears no restart.
 struct below_a_strict_one {
   explicit below_a_strict_one(on_exhausted what) {
@@ -104,6 +129,79 @@ TEST_CASE("one_for_one: who dies is replaced; one_for_all: all are") {
 
 TEST_CASE("rest_for_one: those that were started later are replaced, too") {
   CHECK(replaced("rest_for_one") == 2);
+}
+
+TEST_CASE("a worker that its supervisor was told to end is started again") {
+  native_fixture f{lab(2)};
+  auto last = by_name(f.stats())["worker-2"];
+  auto is_back = [&](const pool_stats& x) {
+    auto now = by_name(x);
+    return now.size() == 2 && now["worker-2"] > last;
+  };
+  CHECK(!order(f, terminate_child_atom_v, "worker-2"));
+  CHECK(f.eventually(is_back));
+  last = by_name(f.stats())["worker-2"];
+  CHECK(!order(f, kill_child_atom_v, "worker-2"));
+  CHECK(f.eventually(is_back));
+  auto is_told = [](const event& x) {
+    return x.name == "charmer.worker.ready" && x.child == "worker-2";
+  };
+  CHECK(f.events.wait_for(is_told, 2));
+  CHECK(f.stats().counts.failed == 0);
+}
+
+TEST_CASE("so is one that waited for its restart when it was told to stop") {
+  auto x = lab(2);
+  x.restart_backoff = {.minimum = 10min, .maximum = 10min};
+  native_fixture f{x};
+  auto kill_it = [&] {
+    auto all = *f.app->workers();
+    for (auto& w : all)
+      if (w.worker == "worker-2")
+        kill(f.self->address(), w.handle);
+  };
+  auto last = by_name(f.stats())["worker-2"];
+  auto is_back = [&](auto& s) { return by_name(s)["worker-2"] > last; };
+  kill_it(); // the first time it is back at once
+  REQUIRE(f.eventually(is_back));
+  last = by_name(f.stats())["worker-2"];
+  kill_it();
+  REQUIRE(f.events.wait_for(std::string{event_name::child_restarting}, 2));
+  CHECK(!order(f, terminate_child_atom_v, "worker-2"));
+  CHECK(f.eventually(is_back));
+}
+
+TEST_CASE("who was to go and was ended by an order comes when it is wanted") {
+  native_fixture f{lab(2)};
+  f.occupy(2);
+  REQUIRE(f.app->resize("default", 1));
+  CHECK(!order(f, kill_child_atom_v, "worker-2"));
+  f.door.open();
+  CHECK(f.eventually([](auto& s) { return s.workers.size() == 1; }));
+  REQUIRE(f.app->resize("default", 2));
+  CHECK(f.eventually([](auto& s) { return by_name(s).size() == 2; }));
+}
+
+TEST_CASE("who was to go and dies is not started once more for nothing") {
+  native_fixture f{lab(2)};
+  f.occupy(2);
+  auto all = *f.app->workers();
+  REQUIRE(f.app->resize("default", 1));
+  for (auto& w : all)
+    if (w.worker == "worker-2")
+      kill(f.self->address(), w.handle);
+  // With what it runs ended it would go as it was told to.
+  REQUIRE(f.events.wait_for(std::string{event_name::child_restarting}));
+  f.door.open();
+  pool_parts parts{f};
+  CHECK(f.eventually([&](auto&) { return parts.workers().size() == 1; }));
+  std::size_t ends = 0;
+  for (auto& x : f.events.all())
+    ends += x.name == "charmer.worker.terminated";
+  CHECK(ends == 1);
+  CHECK(starts_since_end("worker-2", f.events) == 0);
+  REQUIRE(f.app->resize("default", 2));
+  CHECK(f.eventually([](auto& s) { return by_name(s).size() == 2; }));
 }
 
 TEST_CASE("a pool that degrades never takes its supervisor along") {

@@ -74,6 +74,89 @@ TEST_CASE("who runs beside one that hangs goes on, beside a successor") {
   CHECK(out.expulsions.size() == 1); // nothing speaks for it any more
 }
 
+TEST_CASE(
+    "who has a deadline beside one that hangs goes on until then, however "
+    "long") {
+  core_limits limits;
+  limits.worker_shutdown = 3s;
+  crowd b{limits};
+  b.begin_hanging();
+  auto innocent = b.request("innocent");
+  innocent.deadline = b.now + 60s;
+  b.begin(innocent);
+  for (int i = 0; i < 599; ++i)
+    CHECK(b.pass(100ms).expulsions.empty());
+  CHECK(b.pass(101ms).settlements.at(0).code == pool_errc::exec_timeout);
+  b.wait_for_expulsion();
+}
+
+TEST_CASE("workers that hang beside others are as many as the pool has, at "
+          "most: with one more the one that hangs for longest goes") {
+  core_limits limits;
+  limits.size = 2;
+  crowd b{limits};
+  std::vector<std::uint64_t> incarnations;
+  std::vector<std::uint64_t> innocents;
+  for (int i = 0; i < 4; ++i) {
+    CAPTURE(i);
+    incarnations.push_back(b.incarnation);
+    b.begin_hanging();
+    auto innocent = b.request("innocent " + std::to_string(i));
+    innocent.deadline = b.now + 600s;
+    innocents.push_back(b.begin(innocent));
+    b.pass(1'001ms);
+    auto out = b.pass(501ms);
+    CHECK(out.replacements == std::vector<std::string>{"w"});
+    REQUIRE(out.expulsions.size() == (i < 2 ? 0 : 1));
+    b.hire_one();
+    if (i < 2)
+      continue;
+    out = b.kill(incarnations[i - 2]);
+    REQUIRE(out.settlements.size() == 1);
+    CHECK(out.settlements[0].who == "innocent " + std::to_string(i - 2));
+    CHECK(out.settlements[0].code == pool_errc::worker_died);
+    CHECK(out.settlements[0].ending == worker_ending::expulsion);
+    CHECK(out.settlements[0].deaths == 0);
+  }
+  b.answer(innocents[2]);
+  CHECK(b.answered == "innocent 2");
+  b.answer(innocents[3]);
+  CHECK(b.answered == "innocent 3");
+  CHECK(b.counts().expelled == 4);
+}
+
+TEST_CASE("a worker that was replaced has the time it needs, until it is asked "
+          "for the second time") {
+  core_limits limits;
+  limits.poison_after = 1;
+  crowd b{limits};
+  auto once = b.begin(b.patient("once"));
+  b.begin(b.patient("blamed"));
+  auto old = b.incarnation;
+  b.hire_one();
+  effects out;
+  CHECK(b.core.worker_retiring(old, b.now, out));
+  CHECK(b.answer(once).dismissals.empty());
+  CHECK_FALSE(b.core.worker_retiring(old, b.now, out));
+  CHECK_FALSE(b.core.worker_retiring(b.incarnation, b.now, out));
+  CHECK(out.dismissals.size() == 1); // of the one that has nothing
+  out = b.kill(old);
+  CHECK(out.settlements.at(0).ending == worker_ending::stop);
+}
+
+TEST_CASE("a worker that was replaced and dies by itself has died of what it "
+          "ran") {
+  crowd b;
+  b.begin(b.patient("blamed"));
+  auto old = b.incarnation;
+  b.hire_one();
+  effects out;
+  CHECK(b.core.worker_retiring(old, b.now, out));
+  out = b.kill(old);
+  CHECK(out.settlements.at(0).ending == worker_ending::death);
+  CHECK(out.worn); // who waited for that is looked at
+}
+
 TEST_CASE("who is not done in time is told why, and blamed for nothing") {
   core_limits limits;
   limits.worker_shutdown = 3s;

@@ -206,6 +206,19 @@ TEST_CASE("what had begun fails with its worker, what had not runs elsewhere") {
   CHECK(b.counts().requeued == 2);
 }
 
+TEST_CASE("whoever looked at the clock before a request ran finds that it ran "
+          "for no time") {
+  bench b;
+  auto w = b.hire("w", std::make_shared<told>()); // will not have begun it
+  auto x = b.request("a");
+  x.queue_deadline = core_type::time_point::max();
+  REQUIRE(b.submit(x).assignments.size() == 1);
+  b.now -= 1ms;
+  CHECK(b.core.snapshot(b.now).workers.at(0).running_for == 0s);
+  b.kill(w);
+  CHECK(b.counts().requeued == 1);
+}
+
 TEST_CASE("an idempotent request is tried again until it is poisoned") {
   bench b;
   b.core.declare("f", true);
@@ -227,6 +240,34 @@ TEST_CASE("an idempotent request is tried again until it is poisoned") {
   CHECK(b.counts().retried == 2);
 }
 
+TEST_CASE("what is asked before a worker has said what it can do is known when "
+          "it has") {
+  bench b;
+  b.submit("a");
+  b.core.declare("f", true);
+  auto w = b.hire("w");
+  REQUIRE(b.met.assignments.size() == 1);
+  CHECK(b.core.snapshot(b.now).workers.at(0).task == "f");
+  b.arrived(b.met.assignments[0]);
+  CHECK(b.kill(w).settlements.empty());
+  CHECK(b.counts().retried == 1);
+}
+
+TEST_CASE(
+    "names of commands that callers make up are not remembered for ever") {
+  command_table x;
+  for (int i = 0; i < 1000; ++i)
+    x.meet("early " + std::to_string(i));
+  CHECK(x.meet("early 1") != 0);
+  CHECK(x.meet("early 999") == 0);
+  CHECK(x.meet(std::string(10'000, 'x')) == 0);
+  command_table y;
+  y.settle();
+  CHECK(y.meet("late") == 0);
+  y.declare("late", false);
+  CHECK(y.meet("late") != 0);
+}
+
 TEST_CASE("what the request says of idempotence wins over the command") {
   bench b;
   b.core.declare("f", true);
@@ -244,7 +285,7 @@ TEST_CASE("a message that bounced off a corpse never began") {
   auto w = b.hire("w");
   auto lease = b.submit("a").assignments[0].lease;
   effects out;
-  b.core.bounced(lease, b.now, out);
+  b.core.bounced(lease, true, b.now, out);
   CHECK(out.wake);
   CHECK(b.kill(w).settlements.empty());
   b.hire("w");
@@ -264,7 +305,7 @@ TEST_CASE("a request that bounces off one worker after another is given up") {
       REQUIRE(given.assignments.size() == 1);
       CHECK(last.settlements.empty());
       last = {};
-      b.core.bounced(given.assignments[0].lease, b.now, last);
+      b.core.bounced(given.assignments[0].lease, true, b.now, last);
       CHECK(b.kill(w).settlements.empty());
       w = b.hire("w");
       given = std::move(b.met);
@@ -277,6 +318,38 @@ TEST_CASE("a request that bounces off one worker after another is given up") {
           == (idempotent ? pool_errc::poisoned : pool_errc::worker_died));
     CHECK(b.submit("another").assignments.size() == 1);
   }
+}
+
+TEST_CASE("a request that bounces off workers which it cannot have ended is "
+          "never given up") {
+  bench b;
+  auto w = b.hire("w");
+  auto given = b.submit("a");
+  for (int i = 0; i < 10; ++i) {
+    effects out;
+    b.core.bounced(given.assignments.at(0).lease, false, b.now, out);
+    CHECK(out.settlements.empty());
+    b.kill(w);
+    w = b.hire("w");
+    given = std::move(b.met);
+  }
+  CHECK(b.answer(given.assignments.at(0).lease).settlements.empty());
+  CHECK(b.answered == "a");
+}
+
+TEST_CASE("nor is one that did not begin, as the worker's evidence says") {
+  bench b;
+  auto w = b.hire("w", std::make_shared<told>());
+  auto given = b.submit("a");
+  for (int i = 0; i < 10; ++i) {
+    effects out;
+    b.core.bounced(given.assignments.at(0).lease, true, b.now, out);
+    CHECK(out.settlements.empty());
+    b.kill(w);
+    w = b.hire("w", std::make_shared<told>());
+    given = std::move(b.met);
+  }
+  CHECK(given.assignments.size() == 1);
 }
 
 TEST_CASE("a death that overtakes the delivery waits for the bounce") {

@@ -69,14 +69,15 @@ struct post {
   std::uint32_t capacity = 1;
   bool tells = false;  ///< what it has begun
   bool closed = false; ///< another one has taken over, or it does not stop
+  bool was_dismissed = false; ///< the pool was too small for it for a while
   std::uint32_t tasks = 0;
   std::uint32_t held = 0; ///< leases by hand
 };
 
 class random_model {
 public:
-  random_model(bool prefetches, bool sessions_stay)
-      : prefetches_(prefetches), sessions_stay_(sessions_stay) {
+  random_model(bool prefetches, bool sessions_stay, std::uint32_t size)
+      : prefetches_(prefetches), sessions_stay_(sessions_stay), size_(size) {
     // nop
   }
 
@@ -192,9 +193,10 @@ public:
 
   void resized(std::uint32_t size) {
     ++resizes_;
+    size_ = size;
     for (auto& [worker, p] : posts_)
-      if (p.seat != no_index && p.seat >= size)
-        p.closed = true;
+      if (!is_wanted(p))
+        p.was_dismissed = true;
   }
 
   void assigned(int request, std::uint64_t lease, std::uint64_t worker,
@@ -277,6 +279,7 @@ public:
   std::uint64_t at_home() const { return at_home_; }
   std::uint64_t ahead() const { return ahead_; }
   std::size_t leases() const { return last_held_.size(); }
+  std::uint64_t recalled() const { return recalled_; }
 
 private:
   struct guest {
@@ -307,6 +310,8 @@ private:
   void check_start(int request, const post& p, moment now) {
     auto& r = at(request);
     REQUIRE(!p.closed);
+    REQUIRE(is_wanted(p));
+    recalled_ += p.was_dismissed;
     auto until = r.was_given ? r.deadline : r.wait_until;
     REQUIRE(now <= until + std::chrono::milliseconds(1));
     r.was_given = true;
@@ -363,6 +368,10 @@ private:
     left(request);
   }
 
+  bool is_wanted(const post& p) const {
+    return p.seat == no_index || p.seat < size_;
+  }
+
   bool is_with_worker(int request) const {
     for (auto& [lease, x] : given_)
       if (x.request == request)
@@ -372,6 +381,7 @@ private:
 
   bool prefetches_;
   bool sessions_stay_;
+  std::uint32_t size_;
   std::vector<asked> requests_;
   int first_open_ = 0;
   std::uint64_t open_ = 0;
@@ -386,6 +396,7 @@ private:
   std::uint64_t resizes_ = 0;
   std::uint64_t at_home_ = 0;
   std::uint64_t ahead_ = 0;
+  std::uint64_t recalled_ = 0;
 };
 
 } // namespace charmer_tests

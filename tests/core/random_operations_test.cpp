@@ -87,6 +87,7 @@ TEST_CASE("a million operations leave every request with one outcome") {
   std::uint64_t at_home = 0;
   std::uint64_t ahead = 0;
   std::uint64_t leases = 0;
+  std::uint64_t recalled = 0;
   for (std::uint64_t done = 0; done < operations; done += each) {
     CAPTURE(done);
     auto limits = limits_of_round(rounds);
@@ -105,12 +106,14 @@ TEST_CASE("a million operations leave every request with one outcome") {
     at_home += w.model().at_home();
     ahead += w.model().ahead();
     leases += w.model().leases();
+    recalled += w.model().recalled();
   }
   MESSAGE(leases << " leases by hand, " << ahead << " sent ahead, " << at_home
-                 << " at home");
+                 << " at home, " << recalled << " with workers taken back");
   if (operations >= 1'000'000) {
     CHECK(at_home > 50);
     CHECK(ahead > 50);
     CHECK(leases > 1000);
+    CHECK(recalled > 50);
   }
 }

@@ -107,7 +107,9 @@ public:
           std::find(alive_.begin(), alive_.end(), task.first) != alive_.end();
     }
     if (!lives) {
-      with([&](auto& o) { core.bounced(task.second, clock_type::now(), o); });
+      with([&](auto& o) {
+        core.bounced(task.second, true, clock_type::now(), o);
+      });
       return;
     }
     if (random() % 50 == 0)

@@ -58,7 +58,7 @@ inline void random_world::kill(std::uint64_t worker) {
     }
   model_.died(worker, begun);
   for (auto lease : bounced)
-    with([&](auto& o) { core_.bounced(lease, now_, o); });
+    with([&](auto& o) { core_.bounced(lease, roll(2) == 0, now_, o); });
   with([&](auto& o) { core_.worker_died(worker, 9, now_, o); });
 }
 
@@ -80,9 +80,7 @@ inline void random_world::hire(const core_type::vacancy& place) {
   }
   auto capacity = 1 + static_cast<std::uint32_t>(roll(threads_));
   auto proof = roll(2) == 0 ? std::make_shared<parity>() : nullptr;
-  auto wanted = place.seat == no_index || place.seat < core_.size();
-  model_.hired(worker,
-               {place.worker, place.seat, capacity, proof != nullptr, !wanted});
+  model_.hired(worker, {place.worker, place.seat, capacity, proof != nullptr});
   with([&](auto& o) {
     core_.worker_ready(worker, worker, capacity, std::move(proof), now_, o);
   });
@@ -112,15 +110,25 @@ inline void random_world::recycle() {
   }
 }
 
+// They may take a while to end.
 inline void random_world::stop_leftovers() {
-  auto names = core_.leftovers();
-  std::vector<std::uint64_t> victims;
-  for (auto& [worker, p] : model_.posts())
-    if (p.tasks + p.held == 0
-        && std::find(names.begin(), names.end(), p.name) != names.end())
-      victims.push_back(worker);
-  for (auto x : victims)
-    kill(x);
+  for (auto& x : core_.leftovers()) {
+    auto& p = model_.posts().at(x.incarnation);
+    REQUIRE(p.name == x.name);
+    REQUIRE(p.tasks + p.held == 0);
+    doom(x.incarnation);
+  }
+}
+
+// Their supervisor has given up and stops them.
+inline void random_world::exhaust() {
+  auto all = model_.posts();
+  for (auto& [worker, p] : all)
+    model_.closed(worker);
+  with([&](auto& o) { core_.retire_all(now_, o); });
+  with([&](auto& o) { core_.degrade(1, now_, o); });
+  for (auto& [worker, p] : all)
+    with([&](auto& o) { core_.worker_retiring(worker, now_, o); });
 }
 
 } // namespace charmer_tests

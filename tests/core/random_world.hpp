@@ -42,7 +42,7 @@ public:
                std::uint32_t threads)
       : random_(seed), limits_(limits), threads_(threads), core_(limits, now_),
         model_(limits.prefetch != 0s,
-               limits.affinity != session_affinity::prefer) {
+               limits.affinity != session_affinity::prefer, limits.size) {
     core_.declare("short", false);
     core_.declare("long", false);
   }
@@ -101,7 +101,7 @@ public:
   bool at_rest() const {
     auto counts = core_.snapshot(now_).counts;
     return model_.at_rest() && in_flight_.empty() && doomed_.empty()
-           && counts.running + counts.waiting == 0 && core_.leftovers().empty()
+           && counts.running + counts.waiting == 0
            && model_.posts().size() == limits_.size
            && core_.vacancies(99).empty();
   }
@@ -156,7 +156,7 @@ private:
     }
     for (auto& x : out.expulsions)
       doom(x);
-    for (auto& x : out.dismissals)
+    for (auto& [x, incarnation] : out.dismissals)
       doom(x);
     woken_ = woken_ || out.wake;
     if (out.tick_at)
@@ -167,7 +167,7 @@ private:
       else
         in_flight_.push_back(gate);
     for (auto lease : bounced)
-      with([&](auto& o) { core_.bounced(lease, now_, o); });
+      with([&](auto& o) { core_.bounced(lease, roll(2) == 0, now_, o); });
     if (roll(2) == 0)
       look();
   }
@@ -211,6 +211,7 @@ private:
   void fill();
   void recycle();
   void stop_leftovers();
+  void exhaust();
 
   // -- the queue manager ------------------------------------------------------
 
@@ -257,6 +258,8 @@ private:
       kill_task_monitor();
     else if (x < 28)
       with([&](auto& o) { core_.degrade(1, now_, o); });
+    else if (x < 30)
+      exhaust();
   }
 
   std::mt19937_64 random_;

@@ -50,7 +50,7 @@ TEST_CASE("a new worker, and a look at the queue, give out nothing late") {
   auto w = b.hire("v");
   auto sent = b.submit("b").assignments.at(0);
   effects out;
-  b.core.bounced(sent.lease, b.now, out);
+  b.core.bounced(sent.lease, true, b.now, out);
   b.now += 5s;
   out = b.dispatch();
   b.kill(w);

@@ -157,7 +157,7 @@ TEST_CASE("equal keys keep their order across the death of their worker") {
     if (w.worker == name)
       victim = w.incarnation;
   effects ignored;
-  b.core.bounced(first.assignments[0].lease, b.now, ignored);
+  b.core.bounced(first.assignments[0].lease, true, b.now, ignored);
   b.kill(victim);
   CHECK(b.counts().waiting == 3);
   b.hire(name);

@@ -122,7 +122,7 @@ TEST_CASE("an errand that is still in flight when its worker dies is told") {
   auto out = b.submit(errand(b, 1, "in flight"));
   CHECK(b.kill(w).settlements.empty());
   effects more;
-  b.core.bounced(out.assignments[0].lease, b.now, more);
+  b.core.bounced(out.assignments[0].lease, true, b.now, more);
   CHECK(more.settlements.at(0).code == pool_errc::worker_died);
   CHECK(b.counts().waiting == 0);
 }
@@ -195,7 +195,9 @@ TEST_CASE("an idle overflow worker goes at once, a base worker never") {
   b.done(one);
   CHECK(b.core.leftovers().empty());
   CHECK(b.done(two).administer);
-  CHECK(b.core.leftovers() == std::vector<std::string>{"overflow-1"});
+  auto left = b.core.leftovers();
+  REQUIRE(left.size() == 1);
+  CHECK(left[0].name == "overflow-1");
 }
 
 TEST_CASE("retention keeps an idle overflow worker for a while") {
@@ -260,6 +262,79 @@ TEST_CASE("a pool that shrinks lets its last workers finish, then stops them") {
   b.done(one);
   b.done(two);
   CHECK(b.core.leftovers().size() == 2);
+}
+
+TEST_CASE("who was dismissed and is still busy is taken back when the pool "
+          "grows again") {
+  bench b{of_size(2)};
+  b.hire("worker-1");
+  b.hire("worker-2");
+  auto one = b.submit("1");
+  auto two = b.submit("2");
+  b.submit("3");
+  effects out;
+  b.core.resize(1, b.now, out);
+  CHECK(b.core.members().size() == 1);
+  b.core.resize(2, b.now, out);
+  CHECK(b.core.members().size() == 2);
+  CHECK(b.core.vacancies(9).empty());
+  CHECK(b.done(one).assignments.at(0).what == "3");
+  b.done(two);
+  CHECK(b.core.leftovers().empty());
+  CHECK(b.submit("4").assignments.size() == 1);
+}
+
+TEST_CASE("who was dismissed and is held is taken back with its lease") {
+  bench b{of_size(2)};
+  b.hire("worker-1");
+  b.hire("worker-2");
+  for (std::uint64_t i : {1, 2})
+    CHECK(b.submit(lease_request(b, i)).grants.size() == 1);
+  effects out;
+  b.core.resize(1, b.now, out);
+  b.core.resize(2, b.now, out);
+  b.submit("1");
+  b.submit("2");
+  for (std::uint64_t i : {1, 2}) {
+    effects given;
+    b.core.give_back({1, i}, nullptr, b.now, given);
+    CHECK(given.assignments.size() == 1);
+  }
+}
+
+TEST_CASE("beside one that is being stopped its place is filled") {
+  bench b{of_size(2)};
+  b.hire("worker-1");
+  auto second = b.hire("worker-2");
+  effects out;
+  b.core.resize(1, b.now, out);
+  CHECK(b.core.leftovers().size() == 1);
+  CHECK(b.core.leftovers().empty());
+  CHECK(b.core.vacancies(9).empty());
+  b.core.resize(2, b.now, out);
+  auto places = b.core.vacancies(9);
+  REQUIRE(places.size() == 1);
+  CHECK(places[0].worker == "worker-2");
+  b.core.worker_retiring(second, b.now, out);
+  b.hire("worker-2");
+  CHECK(b.core.members().size() == 2);
+  b.kill(second);
+  CHECK(b.core.members().size() == 2);
+  CHECK(b.core.vacancies(9).empty());
+}
+
+TEST_CASE("one that is taken back ends the time without workers") {
+  bench b{of_size(2)};
+  auto first = b.hire("worker-1");
+  b.hire("worker-2");
+  auto one = b.submit("1"); // the one that was hired last has it
+  effects out;
+  b.core.resize(1, b.now, out);
+  b.kill(first);
+  CHECK(b.core.degrade("why", b.now, out));
+  CHECK(b.core.resize(2, b.now, out));
+  CHECK(b.done(one).settlements.empty());
+  CHECK(b.submit("2").assignments.size() == 1);
 }
 
 TEST_CASE("shrinking moves the keys of closed seats, in order") {
@@ -420,4 +495,36 @@ TEST_CASE("who overruns is told that, and not that a deadline passed") {
   auto out = b.pass(1'001ms);
   REQUIRE(out.settlements.size() == 1);
   CHECK(out.settlements[0].overrun);
+}
+
+TEST_CASE(
+    "workers that are all to be stopped finish what they have, and nobody "
+    "waits for them") {
+  bench b{of_size(2)};
+  auto w = b.hire("worker-1");
+  auto late = b.core.add_worker({"worker-2", 1});
+  auto x = b.request("a");
+  x.idempotent = true;
+  auto running = b.submit(std::move(x));
+  b.submit("b");
+  effects out;
+  b.core.retire_all(b.now, out);
+  CHECK(b.core.degrade("too often", b.now, out));
+  CHECK(out.settlements.at(0).who == "b");
+  CHECK(out.settlements.at(0).code == pool_errc::pool_degraded);
+  CHECK(b.submit("c").settlements.at(0).code == pool_errc::pool_degraded);
+  // One that was being started is ready all the same.
+  out = {};
+  CHECK_FALSE(b.core.worker_ready(late, "late", 1, nullptr, b.now, out));
+  b.core.worker_retiring(late, b.now, out);
+  CHECK(out.dismissals.size() == 1);
+  CHECK(b.submit("d").settlements.at(0).code == pool_errc::pool_degraded);
+  // What would be tried again waits for nobody, either.
+  CHECK(b.arrived(running.assignments.at(0)).settlements.empty());
+  CHECK(b.kill(w).settlements.at(0).code == pool_errc::pool_degraded);
+  b.kill(late);
+  CHECK(b.core.snapshot(b.now).degraded);
+  b.hire("worker-1");
+  CHECK_FALSE(b.core.snapshot(b.now).degraded);
+  CHECK(b.submit("e").assignments.size() == 1);
 }

@@ -135,6 +135,18 @@ TEST_CASE("an interpreter is run once, however often and by how many asked") {
   CHECK(box.runs() == 1);
 }
 
+TEST_CASE(
+    "one that will not do is looked at again, and may be mended meanwhile") {
+  toolbox box;
+  auto pool = searching("");
+  pool.python = box.add("python3", without_protobuf);
+  has(refusal(pool), "has no protobuf");
+  box.add("python3", complete);
+  CHECK(found(pool) == "/usr/bin/python3");
+  CHECK(found(pool) == "/usr/bin/python3");
+  CHECK(box.runs() == 2);
+}
+
 TEST_CASE("the setting may be a path, a name or a virtual environment") {
   toolbox box;
   auto path = box.add("bin/python3", complete);

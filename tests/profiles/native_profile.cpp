@@ -104,3 +104,8 @@ TEST_CASE_FIXTURE(native_fixture, "what is not registered does not start") {
 }
 
 TEST_SUITE_END();
+
+TEST_CASE("what is no error is described as such") {
+  CHECK(describe(caf::error{}) == "normal");
+  CHECK_FALSE(code_of(caf::error{}));
+}

@@ -184,7 +184,8 @@ TEST_CASE_FIXTURE(worker_fixture, "a worker inherits nothing but its pipes, "
   auto worker = start_ready();
   auto seen = nlohmann::json::parse(call(worker, "surroundings").json);
   CHECK_EQ(seen["ignored"], "0000000000000000");
-  CHECK_EQ(seen["blocked"], "0000000000000000");
+  // But what the worker itself blocks: a thread of its own waits for it.
+  CHECK_EQ(seen["blocked"], "0000002000000000");
   for (auto& target : seen["descriptors"])
     CHECK_FALSE(contains(target.get<std::string>(), "eventpoll"));
   CHECK_LE(seen["descriptors"].size(), 8);
@@ -408,6 +409,39 @@ TEST_CASE_FIXTURE(worker_fixture, "a worker that is stopped finishes first") {
   CHECK(death->planned);
   CHECK_EQ(failure_of(death->reason).exit_code, 0);
   CHECK_EQ(worker.host->times_retiring(), 1);
+}
+
+TEST_CASE_FIXTURE(worker_fixture, "a worker that was replaced serves on until "
+                                  "nothing is left, or it is asked again") {
+  settings.worker_shutdown = 200ms;
+  auto worker = start_ready();
+  worker.host->time_to_retire = infinite;
+  caf::anon_send_exit(worker.handle, caf::exit_reason::user_shutdown);
+  CHECK(eventually([&] { return worker.host->times_retiring() == 1; }));
+  CHECK_EQ(call(worker, "sleep", "[0.5]").json, "0.5");
+  CHECK_EQ(worker.host->times_died(), 0);
+  SUBCASE("nothing is left") {
+    cast(worker.handle, dismiss_atom_v);
+    auto death = worker.host->await_death();
+    REQUIRE(death);
+    CHECK(death->planned);
+    CHECK_EQ(failure_of(death->reason).exit_code, 0);
+  }
+  SUBCASE("it is asked again") {
+    begin(worker, "sleep", "[600]");
+    caf::anon_send_exit(worker.handle, caf::exit_reason::user_shutdown);
+    auto death = worker.host->await_death();
+    REQUIRE(death);
+    CHECK(death->planned);
+    CHECK_EQ(failure_of(death->reason).signal, SIGKILL);
+  }
+  SUBCASE("it dies by itself") {
+    begin(worker, "exit_at_once", "[3]");
+    auto death = worker.host->await_death();
+    REQUIRE(death);
+    CHECK_FALSE(death->planned);
+    CHECK_EQ(failure_of(death->reason).exit_code, 3);
+  }
 }
 
 TEST_CASE_FIXTURE(worker_fixture, "a worker that does not stop is killed") {

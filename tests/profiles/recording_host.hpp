@@ -3,6 +3,7 @@
 
 #include "charmer/profiles/worker_profile.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -23,11 +24,15 @@ public:
     changed_.notify_all();
   }
 
-  void retiring() override {
+  timespan retiring() override {
     std::lock_guard guard{mutex_};
     ++times_retiring_;
     changed_.notify_all();
+    return times_retiring_ == 1 ? time_to_retire.load() : timespan{0};
   }
+
+  /// What the worker is told when it is asked to end, for the first time.
+  std::atomic<timespan> time_to_retire = timespan{0};
 
   void died(worker_death how) override {
     std::lock_guard guard{mutex_};

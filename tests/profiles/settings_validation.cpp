@@ -245,6 +245,8 @@ TEST_CASE("wrong types are told apart from wrong values") {
   has(refusal(pool_with(R"("python_path": "lib")")), "a list of folders");
   has(refusal(pool_with(R"("idempotent": [""])")), "a list of commands");
   has(refusal(pool_with(R"("adapter_options": [1])")), "a JSON object");
+  has(refusal(pool_with(R"("adapter_options": {"charmer": 2})")),
+      R"(found {"charmer":2}; allowed: a JSON object, and so is "charmer")");
   has(refusal(pool_with(R"("memory_limit": 1)")), "or 0 for no limit");
   has(refusal(pool_with(R"("memory_limit": "1XB")")), R"(found "1XB")");
   has(refusal(pool_with(R"("log_level": "LOUD")")), R"("DEBUG", "INFO", )");
@@ -301,7 +303,7 @@ TEST_CASE("values made in C++ are checked by the same rules") {
 
   x.pools.push_back(valid_pool());
   x.pools[1].size = 0;
-  x.pools[1].adapter_options = "[1]";
+  x.pools[1].adapter_options = R"({"charmer": 2})";
   x.pools[1].ttl = timespan{-1};
   auto errors = validate(x);
   REQUIRE(errors.size() == 4);

@@ -77,8 +77,8 @@ TEST_CASE("one dump is for all who wait, and none waits for long") {
   traveller b;
   CHECK(dump.wanted_by(a.set_out(), start));
   CHECK(!dump.wanted_by(b.set_out(), start + 5ms));
-  CHECK(!dump.complete(start + 19ms));
-  CHECK(dump.complete(start + 20ms));
+  CHECK(!dump.complete(start + 99ms));
+  CHECK(dump.complete(start + 100ms));
   dump.close();
   for (auto* x : {&a, &b}) {
     CHECK(*x->arrived == pool_errc::exec_timeout);
@@ -87,17 +87,47 @@ TEST_CASE("one dump is for all who wait, and none waits for long") {
   CHECK(!dump.open());
 }
 
-TEST_CASE("in a worker with threads what has begun may take longer") {
+TEST_CASE("in a worker with threads it may take longer") {
   stack_dump dump{stack_dump::thread_limit};
   traveller x;
   dump.wanted_by(x.set_out(), start);
-  CHECK(dump.complete(start + 20ms)); // nothing came
-  CHECK(dump.take("Thread 0x1 (most recent call first):"));
   CHECK(!dump.complete(start + 249ms));
+  CHECK(dump.complete(start + 250ms));
+  CHECK(dump.take("Thread 0x1 (most recent call first):"));
   CHECK(dump.complete(start + 250ms));
   CHECK(dump.take("Thread 0x1 runs call 7, command f"));
   CHECK(dump.take("End of all tracebacks"));
   CHECK(dump.complete(start + 30ms));
+}
+
+TEST_CASE("who does not answer can be asked once more, for a moment") {
+  stack_dump dump;
+  traveller x;
+  CHECK(!dump.unanswered()); // nothing was asked
+  dump.wanted_by(x.set_out(), start);
+  CHECK(dump.unanswered());
+  dump.asked_again(start + 100ms);
+  CHECK(!dump.unanswered());
+  CHECK(!dump.complete(start + 119ms));
+  CHECK(dump.take("Stack (most recent call first):"));
+  CHECK(dump.take("  File \"a.py\", line 1 in f"));
+  CHECK(dump.complete(start + 120ms));
+  dump.close();
+  CHECK(failure_of(*x.arrived).traceback
+        == "Stack (most recent call first):\n"
+           "  File \"a.py\", line 1 in f\n");
+}
+
+TEST_CASE("who has said anything, or that there is nothing, has answered") {
+  stack_dump dump;
+  dump.wanted_by(nullptr, start);
+  dump.take("Thread 0x1 (most recent call first):");
+  CHECK(!dump.unanswered());
+  dump.close();
+  CHECK(!dump.unanswered());
+  dump.wanted_by(nullptr, start + 1s);
+  dump.take("End of all tracebacks");
+  CHECK(!dump.unanswered());
 }
 
 TEST_CASE("a dump may be wanted for its text alone") {

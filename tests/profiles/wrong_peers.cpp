@@ -244,7 +244,9 @@ TEST_CASE_FIXTURE(peer_fixture, "SIGTERM at half of worker_shutdown, then "
   caf::anon_send_exit(polite.handle, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(stubborn.handle, caf::exit_reason::user_shutdown);
   CHECK_EQ(death_of(polite).signal, SIGTERM);
+  CHECK_FALSE(polite.host->await_death()->overdue);
   CHECK_EQ(death_of(stubborn).signal, SIGKILL);
+  CHECK(stubborn.host->await_death()->overdue);
 }
 
 TEST_CASE_FIXTURE(peer_fixture, "wrong peers leave no descriptor") {

@@ -334,9 +334,14 @@ def spawn(python: str) -> Iterator[Callable[..., Host]]:
 def start(spawn: Callable[..., Host]) -> Callable[..., Host]:
     """Starts a worker with an adapter, ready to be called."""
 
-    def greet(adapter: str, page: bool = False, **fields: Any) -> Host:
+    def greet(
+        adapter: str,
+        page: bool = False,
+        env: Optional[Dict[str, str]] = None,
+        **fields: Any,
+    ) -> Host:
         threads = fields.get("threads", 1)
-        host = spawn(page=Page(threads) if page else None)
+        host = spawn(page=Page(threads) if page else None, env=env)
         answer = host.hello(adapter, **fields)
         assert answer.WhichOneof("body") == "ready", answer
         return host

@@ -30,6 +30,39 @@ def test_a_coroutine_is_awaited(host):
     assert host.value("add", payload=wire.Payload(json=b'{"a":1,"b":2}')) == 3
 
 
+def test_what_a_decorator_hides_is_awaited_and_collected_as_well(host):
+    for _ in range(2):
+        assert host.value("hidden_add", 2, 3) == 5
+        assert host.value("hidden_count", 3) == [0, 1, 2]
+        assert host.value("hidden_acount", 3) == [0, 1, 2]
+    failure = host.call("hidden_raises", "boo")
+    assert failure.exception.type == "ValueError"
+    assert "BadResult" not in failure.exception.traceback
+    assert not failure.exception.HasField("cause")
+    failure = host.call("hidden_bad")
+    assert failure.kind == Failure.BAD_RESULT
+    assert host.value("plain", 1) == 1
+
+
+def test_whatever_else_can_be_awaited_is_awaited(host):
+    for _ in range(2):
+        assert host.value("awaitable", 3) == 3
+    call = host.make_call("awaitable", 4, stream=True, credit=10)
+    host.send(call)
+    assert host.receive().chunk.value.json == b"4"
+    assert host.receive().end.chunks == 1
+
+
+def test_and_can_be_cancelled(host, tmp_path):
+    log = str(tmp_path / "log")
+    call = host.make_call("hidden_sleeps", log)
+    host.send(call)
+    poll(lambda: lines(log) == ["begun"], "it runs")
+    host.send(wire.Frame(cancel=wire.Cancel(id=call.call.id)))
+    assert host.receive().failure.kind == Failure.CANCELLED
+    assert lines(log) == ["begun", "cleaned"]
+
+
 def test_all_run_on_one_loop(host):
     seen = {tuple(host.value("where")) for _ in range(20)}
     ((_, thread),) = seen

@@ -11,6 +11,7 @@ from conftest import poll, wire
 
 Failure = wire.Failure
 DUMP = signal.SIGRTMIN + 4
+LAST_DUMP = signal.SIGRTMIN + 5
 
 
 @pytest.fixture(params=[1, 3], ids=["process", "thread"])
@@ -42,6 +43,25 @@ def test_the_page_alone_is_enough(host):
     poll(lambda: host.page.running == call.call.id, "it runs")
     host.page.cancel(call.call.id)
     assert host.receive().failure.kind == Failure.CANCELLED
+
+
+@pytest.mark.parametrize("how", ["charmer", "asyncio"])
+@pytest.mark.parametrize(
+    "command", ["ends_as_if_cancelled", "ends_as_if_cancelled_async"]
+)
+def test_what_ends_as_if_it_was_cancelled_has_failed(host, command, how):
+    failure = host.call(command, how)
+    assert failure.kind == Failure.EXCEPTION
+    assert "Cancelled" in failure.exception.type
+    assert f"in {command}" in failure.exception.traceback
+    assert host.value("plain", 1) == 1
+
+
+@pytest.mark.parametrize("how", ["charmer", "asyncio"])
+def test_and_so_has_a_stream(host, how):
+    failure = host.call("stream_ends_as_if_cancelled", how)
+    assert failure.kind == Failure.EXCEPTION
+    assert host.value("plain", 1) == 1
 
 
 def test_a_deadline_that_passes_is_for_the_host_to_judge(host):
@@ -135,18 +155,21 @@ def test_a_hung_worker_shows_on_request_what_it_does(host, tmp_path):
         assert host.process.poll() is None
 
 
-def test_a_worker_that_hangs_in_c_shows_it_too(start, tmp_path):
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_worker_that_hangs_in_c_shows_it_too(start, tmp_path, threads):
     (tmp_path / "stuck.py").write_text(
         "import ctypes, os\n"
+        "thread_safe = True\n"
         "def holds_the_gil(path):\n"
         "    open(path, 'w').close()\n"
         "    ctypes.PyDLL(None).sleep(60)\n"
     )
     path = str(tmp_path / "begun")
-    host = start("stuck", python_path=[str(tmp_path)])
+    host = start("stuck", python_path=[str(tmp_path)], threads=threads)
     host.send(host.make_call("holds_the_gil", path))
     poll(lambda: os.path.exists(path), "it hangs")
-    host.process.send_signal(DUMP)
+    host.process.send_signal(DUMP)  # there is nobody who could answer
+    host.process.send_signal(LAST_DUMP)
     read_stderr(host, b"in holds_the_gil")
 
 

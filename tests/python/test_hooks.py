@@ -100,6 +100,27 @@ def test_each_thread_is_set_up_and_may_call_the_application(spawn, threads):
     assert host.stderr() == "thread done 7\n" * threads
 
 
+@pytest.mark.parametrize("loop", [False, True])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_what_setup_starts_and_waits_for_may_call_the_application(
+    spawn, threads, loop
+):
+    host = spawn()
+    options = {"loop": loop}
+    frame = host.hello(
+        "hooks:AskingWithThreads", threads=threads, options=options
+    )
+    for _ in range(3):
+        value = wire.Payload(json=b"7")
+        reply = wire.HostReply(id=frame.host_call.id, value=value)
+        host.send(wire.Frame(host_reply=reply))
+        frame = host.receive()
+    assert frame.WhichOneof("body") == "ready"
+    assert host.value("told_at_setup") == [7, 7, 7]
+    host.close()
+    assert host.wait() == 0
+
+
 def test_a_host_that_ends_while_threads_ask_it_ends_the_worker(spawn):
     host = spawn()
     host.hello("hooks:AskingInThreads", threads=3)
@@ -124,8 +145,10 @@ def test_sigterm_does_not_cut_a_teardown_off(start, threads, tmp_path):
     host = start("hooks:SlowEnd", threads=threads, options={"gate": gate})
     host.send(wire.Frame(drain=wire.Drain()))
     stderr = host.process.stderr
-    assert select.select([stderr], [], [], LIMIT)[0]
-    assert os.read(stderr.fileno(), 6) == b"begun\n"
+    said = b""
+    while len(said) < 6 and select.select([stderr], [], [], LIMIT)[0]:
+        said += os.read(stderr.fileno(), 6 - len(said))
+    assert said == b"begun\n"
     for _ in range(2):
         host.process.send_signal(signal.SIGTERM)
     open(gate, "w").close()

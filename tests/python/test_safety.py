@@ -41,6 +41,15 @@ def test_a_method_that_takes_the_lock_is_not_warned_of(start):
     assert host.value("report")["methods"] == {}
 
 
+def test_a_condition_can_have_the_lock(start):
+    host = crew(start, "strict")
+    host.send(*[host.make_call("waits_for_news") for _ in range(3)])
+    assert host.silent(0.05)
+    host.send(host.make_call("brings_news"))
+    assert all(isinstance(x, wire.Result) for x in bodies(host, 4))
+    assert host.value("report")["methods"] == {}
+
+
 def test_a_method_that_runs_alone_is_not_warned_of(start):
     host = crew(start, "warn")
     for _ in range(3):
@@ -54,9 +63,11 @@ def test_neither_coroutines_nor_what_is_built_in_is_warned_of(start):
     host = start(
         "flows", threads=4, options={"charmer": {"safety": "warn"}}
     )
-    host.send(*[host.make_call("nap", 0.05) for _ in range(4)])
+    for command in ("nap", "hidden_nap"):  # the one is behind a decorator
+        host.send(*[host.make_call(command, 0.05) for _ in range(4)])
+        bodies(host, 4)
     host.send(*[host.make_call("health_check") for _ in range(50)])
-    bodies(host, 54)
+    bodies(host, 50)
     assert texts(host) == []
 
 

@@ -99,6 +99,28 @@ def test_the_threads_are_told_with_their_calls(start):
         assert "in sleeps" in stack.split("Thread 0x")[1]
 
 
+def test_a_call_is_told_with_what_its_caller_calls_it(host):
+    call = host.make_call("waits", correlation="order 7\nEnd")
+    host.send(call)
+    poll(lambda: "Coroutine of call" in dump(host), "it waits")
+    name = f"of call {call.call.id}, command waits, correlation 'order 7\\nEnd'"
+    assert f"Coroutine {name} (most recent call first):\n" in dump(host)
+
+
+def test_a_thread_is_told_with_what_its_caller_calls_the_call(start):
+    host = start("waits", threads=4, page=True)
+    call = host.make_call("sleeps", 20, correlation="order 7")
+    host.send(call)
+    poll(lambda: call.call.id in host.page.running_each, "it runs")
+    assert f"runs call {call.call.id}, command sleeps, correlation 'order 7'\n" in (
+        dump(host)
+    )
+    other = host.make_call("sleeps", 20)
+    host.send(other)
+    poll(lambda: other.call.id in host.page.running_each, "it runs")
+    assert f"runs call {other.call.id}, command sleeps\n" in dump(host)
+
+
 def test_a_worker_that_does_nothing_has_no_coroutine(host):
     text = dump(host)
     assert "Coroutine" not in text
@@ -118,3 +140,44 @@ def test_a_thousand_tasks_are_told_in_bounded_text(host):
     begin(host, "thousand")
     poll(lambda: "in innermost" in coroutines(dump(host)), "they wait")
     assert 1 < dump(host).count("Coroutine ") <= 64
+
+
+CHURN = """
+import charmer
+
+
+def deep(n, step):
+    return len(str(n)) if n == 0 else deep(n - 1, step) + sum(range(step))
+
+
+class Churn(charmer.ThreadSafeAdapter):
+    @charmer.command
+    def churn(self):
+        n = 0
+        while not charmer.cancelled():
+            deep(10 + n % 80, n % 7)
+            n += 1
+"""
+
+
+def test_threads_whose_stacks_change_live_through_being_asked(start, tmp_path):
+    (tmp_path / "churning.py").write_text(CHURN)
+    host = start("churning:Churn", threads=4, python_path=[str(tmp_path)], page=True)
+    calls = [host.make_call("churn") for _ in range(4)]
+    host.send(*calls)
+    poll(lambda: len(host.page.running_each) == 4, "they run")
+    for _ in range(60):
+        assert dump(host).count(", command churn\n") == 4
+        assert host.process.poll() is None
+    for call in calls:
+        host.page.cancel(call.call.id)
+
+
+def test_the_thread_that_answers_is_not_told(host):
+    assert "answer_requests" not in dump(host)
+
+
+def test_a_thread_that_does_not_block_the_signal_does_no_harm(host):
+    begin(host, "unblocks")
+    assert "in unblocks" in dump(host)
+    assert host.process.poll() is None

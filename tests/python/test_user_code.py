@@ -94,6 +94,18 @@ def test_a_forked_child_does_not_speak_to_the_host(start, how, status):
     assert ("from the child" in errors) == (how == "raises")
 
 
+def test_a_forked_child_is_never_too_young_for_sigterm(start, tmp_path):
+    # What Python loads at its start comes first in the child.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal\n"
+        "def end():\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "os.register_at_fork(after_in_child=end)\n"
+    )
+    host = start("hostile", env={"PYTHONPATH": str(tmp_path)})
+    assert host.value("ended_young") == -signal.SIGTERM
+
+
 def test_a_forked_child_that_lives_on_does_not_hold_the_pipes(
     start, tmp_path
 ):

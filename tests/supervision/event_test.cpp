@@ -147,3 +147,13 @@ TEST_CASE("a queue that is closed drops what waits and releases it") {
   CHECK(queue.push({what, pending}) == event_queue::pushed::dropped);
   CHECK(pending.use_count() == 1);
 }
+
+TEST_CASE("a detail that is nested deeper than a stack is shown as text") {
+  constexpr auto depth = 200'000;
+  charmer::event e{.name = "x"};
+  e.set_json("deep", std::string(depth, '[') + std::string(depth, ']'));
+  e.set_json("flat", "[[1]]");
+  CHECK(to_string(e).find("flat=[[1]]") != std::string::npos);
+  CHECK(to_string(e).find("deep=[[[") != std::string::npos);
+  CHECK(to_json(e).find("\"deep\":\"[[[") != std::string::npos);
+}

@@ -131,10 +131,6 @@ void history::see_by_hand(const event& e, line& x) const {
 }
 
 string history::is_of(const event& e, actor who) const {
-  // What a killed supervisor left behind is told of by the one above it, which
-  // does not know what it was.
-  if (excused(who) && says(e, "retired"))
-    return {};
   auto i = births_.find(who);
   if (i == births_.end())
     return {};

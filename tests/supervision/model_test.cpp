@@ -69,6 +69,10 @@ private:
         reporting(x.slow ? slow_worker(x.log_name) : worker(x.log_name));
     spec.restart = x.restart;
     spec.significant = x.significant;
+    // Children of the model end at once: how long they might take is nothing to
+    // it.
+    if (maybe(50))
+      spec.retire = shutdown::infinite();
     spec.start_limit = x.start_limit;
     spec.intensity = x.intensity;
     spec.retry = x.retry;

@@ -57,6 +57,8 @@ private:
     if (maybe(30))
       x.stop = maybe(50) ? shutdown::brutal_kill() : shutdown::after(1s);
     if (maybe(40))
+      x.retire = maybe(70) ? shutdown::infinite() : shutdown::after(2s);
+    if (maybe(40))
       x.retry = backoff{.minimum = 100ms, .maximum = 3s, .reset_after = 10s};
     if (maybe(20))
       x.intensity = restart_intensity{.intensity = int(below(4))};
@@ -117,7 +119,7 @@ private:
       middle_ = target();
     auto id = some_id();
     auto name = name_of(id);
-    switch (below(16)) {
+    switch (below(17)) {
       case 0:
       case 1:
         if (handles.count(name) > 0)
@@ -175,8 +177,14 @@ private:
         refuse[name] = int(below(2));
         break;
       case 12:
+        if (!reports_.empty()) {
+          auto& [supervisor, token] = reports_[below(reports_.size())];
+          caf::anon_send(supervisor, child_idle_atom_v, token);
+        }
+        break;
       case 13:
       case 14:
+      case 15:
         for (auto& [slow, supervisor] : asked_by)
           caf::anon_send(supervisor, child_ready_atom_v, tokens[slow]);
         break;
@@ -216,6 +224,9 @@ private:
       for (std::size_t who = 0; simple_ && i < 12 && who < reports_.size();
            ++who)
         report(who, true);
+      // Whoever retires has finished by now.
+      for (auto& [supervisor, token] : reports_)
+        caf::anon_send(supervisor, child_idle_atom_v, token);
       advance(i < 10 ? 1s : 30s);
     }
     auto whom = inner_ ? (ended ? caf::actor{} : target()) : root;

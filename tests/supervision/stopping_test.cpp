@@ -166,6 +166,49 @@ TEST_CASE_FIXTURE(world,
   CHECK(starts["b"] == 0);
 }
 
+TEST_CASE_FIXTURE(world, "a child that is killed by its supervisor's order has "
+                         "not failed, nor if it was being stopped") {
+  supervise({.name = "root",
+             .children = {worker("a", {.last_will = 10min}), worker("b")}});
+  auto stopped = ask<nothing>(root, terminate_child_atom_v, string{"a"});
+  CHECK_FALSE(stopped.came());
+  for (auto id : {"a", "b"}) {
+    CHECK(ask<nothing>(root, kill_child_atom_v, string{id}).ok());
+    CHECK(child(id).state == child_state::stopped);
+  }
+  CHECK(stopped.ok());
+  CHECK(named(event_name::child_terminated).size() == 2);
+  CHECK(named(event_name::shutdown_error).empty());
+  auto nobody = ask<nothing>(root, kill_child_atom_v, string{"c"});
+  CHECK(is(nobody.error(), supervision_errc::not_found));
+}
+
+TEST_CASE_FIXTURE(world, "a child that retires is forgotten at once, and "
+                         "stopped within its limit") {
+  auto a = worker("a", {.stubborn = true});
+  a.stop = shutdown::after(5s);
+  std::uint64_t life = 0;
+  a.start = [&life, start = a.start](const start_context& x) {
+    life = x.token;
+    return start(x);
+  };
+  supervise({.name = "root", .children = {a, worker("b")}});
+  auto first = child("a").handle;
+  CHECK(ask<nothing>(root, retire_child_atom_v, life).ok());
+  CHECK(ask<caf::actor>(root, start_child_atom_v, worker("a")).ok());
+  CHECK(child("a").state == child_state::running);
+  auto again = ask<nothing>(root, retire_child_atom_v, life);
+  CHECK(is(again.error(), supervision_errc::not_found));
+  auto all = ask<std::vector<child_info>>(root, which_children_atom_v).value();
+  REQUIRE(all.size() == 3);
+  CHECK(all[2].state == child_state::retiring);
+  CHECK(all[2].handle == first);
+  advance(5s);
+  CHECK(has_ended(first));
+  CHECK(child("a").state == child_state::running);
+  CHECK(named(event_name::child_restarting).empty());
+}
+
 TEST_CASE_FIXTURE(
     world, "a child that dies while the supervisor stops is not restarted") {
   supervise({.name = "root",

@@ -339,3 +339,25 @@ TEST_CASE_FIXTURE(world, "a tree tells of a child that was terminated that it "
   CHECK(reason().find("runtime_error") == string::npos);
   CHECK(reason().find("user_shutdown") != string::npos);
 }
+
+TEST_CASE("a tree as text has one line for each node, whatever actors say") {
+  supervision_tree root{.id = "root"};
+  root.children = {{.id = "a\rb",
+                    .state = child_state::stopped,
+                    .reason = "bad\x1b[2K\nroot"}};
+  auto text = to_string(root);
+  CHECK(std::count(text.begin(), text.end(), '\n') == 2);
+  CHECK(text.find("a\\x0db") != string::npos);
+  CHECK(text.find("bad\\x1b[2K\\nroot") != string::npos);
+}
+
+TEST_CASE_FIXTURE(with_tree, "one collector answers one asker, and tells the "
+                             "second one so") {
+  supervise({.name = "root", .children = {worker("a")}});
+  auto collector = spawn_tree_collector(system, root, 1s);
+  auto first = ask<supervision_tree>(collector, tree_atom_v);
+  auto second = ask<supervision_tree>(collector, tree_atom_v);
+  advance(2s);
+  CHECK(first.ok());
+  CHECK_FALSE(second.ok());
+}

@@ -183,13 +183,59 @@ TEST_CASE_FIXTURE(tree, "who is left by a supervisor and then by its successor "
   }
   let_go("g");
   advance(1min);
-  auto ends = named(event_name::child_terminated);
-  CHECK(
-      std::count_if(ends.begin(), ends.end(),
-                    [](auto& x) { return x.child == "g" && x.path == "root"; })
-      == 1);
+  std::vector<event> ends;
+  for (const auto& x : named(event_name::child_terminated))
+    if (x.child == "g")
+      ends.push_back(x);
+  REQUIRE(ends.size() == 1);
+  CHECK(ends.front().path == "root/middle/1");
   CHECK(named(event_name::child_abandoned).empty());
   CHECK(child("middle").state == child_state::running);
+}
+
+TEST_CASE_FIXTURE(tree, "the end of what a killed supervisor leaves is told "
+                        "once, as that of the child that it was") {
+  crash("a");
+  auto second = handles["a"];
+  events.clear();
+  caf::anon_send_exit(middle(), caf::exit_reason::kill);
+  run();
+  std::vector<event> ends;
+  for (const auto& x : named(event_name::child_terminated))
+    if (x.actor_id == second.id())
+      ends.push_back(x);
+  REQUIRE(ends.size() == 1);
+  CHECK(ends.front().path == "root/middle");
+  CHECK(ends.front().child == "a");
+  CHECK(ends.front().details.at("incarnation") == "2");
+  CHECK(ends.front().details.at("retired") == "true");
+}
+
+TEST_CASE_FIXTURE(tree, "a tree goes on when nobody holds its root") {
+  auto address = root.address();
+  root = nullptr;
+  run();
+  root = caf::actor_cast<caf::actor>(address);
+  REQUIRE(root);
+  CHECK(alive("a"));
+  CHECK(child("middle").state == child_state::running);
+}
+
+TEST_CASE_FIXTURE(tree, "a stop that was asked for goes its way, though nobody "
+                        "holds the root") {
+  auto slow = worker("slow", {.last_will = 300ms});
+  slow.stop = shutdown::infinite();
+  REQUIRE(ask<caf::actor>(middle(), start_child_atom_v, slow).ok());
+  ask_to_stop(caf::actor_addr{}, root);
+  root = nullptr;
+  run();
+  CHECK(alive("slow"));
+  CHECK_FALSE(ended);
+  advance(300ms);
+  CHECK_FALSE(alive("slow"));
+  CHECK(ended);
+  REQUIRE(!named(event_name::supervisor_stopped).empty());
+  CHECK(named(event_name::supervisor_stopped).back().path == "root");
 }
 
 TEST_CASE_FIXTURE(tree, "who is no actor can ask a supervisor to stop") {
@@ -259,7 +305,7 @@ TEST_CASE_FIXTURE(tree, "a supervisor is replaced as any child") {
 TEST_CASE_FIXTURE(world, "what is below a supervisor that is abandoned is "
                          "killed, and awaited") {
   // Stands for a supervisor that does not return from a start function.
-  auto below = std::make_shared<roster>();
+  auto below = std::make_shared<roster>("root/x");
   auto blocked = deaf_worker("blocked");
   blocked.type = child_type::supervisor;
   blocked.stop = shutdown::after(1s);

@@ -27,6 +27,7 @@ const wrong_child wrong_children[] = {
     {"shutdown limit is -1s", [](auto& x) { x.stop = shutdown::after(-1s); }},
     {"shutdown limit",
      [](auto& x) { x.stop = shutdown::after(timespan::min()); }},
+    {"retire limit is -1s", [](auto& x) { x.retire = shutdown::after(-1s); }},
     {"significant and permanent", [](auto& x) { x.significant = true; }},
     {"auto_shutdown is never",
      [](auto& x) {

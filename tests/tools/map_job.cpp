@@ -242,6 +242,19 @@ TEST_SUITE("map job") {
     CHECK(x.counts().failed == 0);
   }
 
+  TEST_CASE("an answer ends the pause, also one that comes late") {
+    map_job x{{.workers = 2}};
+    x.add(line(1, "1"));
+    x.add(line(2, "2"));
+    x.take_calls(start);
+    x.failed(0, refusal(pool_errc::pool_degraded), start);
+    x.answered(1, payload::json("2"), start);
+    // Nothing is in flight that could wake it.
+    CHECK(!x.wake_at());
+    CHECK(x.has_room(start));
+    CHECK(ids(x.take_calls(start)) == numbers{0});
+  }
+
   TEST_CASE("an item that waited in vain is sent again at once") {
     map_job x{{.workers = 1}};
     x.add(line(1, "1"));

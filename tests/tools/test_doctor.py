@@ -144,6 +144,92 @@ def test_a_missing_package_is_told_with_what_to_install(
     assert "python3-a_package_that_is_not_there" in told["remedy"]
 
 
+def test_an_environment_that_was_passed_over_is_told(
+    charmer: Command, tmp_path: Any
+) -> None:
+    environment = str(tmp_path / "ve")
+    subprocess.run(
+        [PYTHON, "-m", "venv", "--without-pip", environment], check=True
+    )
+    (site,) = glob.glob(environment + "/lib/python3*/site-packages")
+    with open(os.path.join(site, "only_there.py"), "w") as file:
+        file.write("def f(): return 1\n")
+    charmer.file("wants_it.py", "from only_there import f\n")
+    fields = {"python_path": [charmer.folder], "adapter": "wants_it",
+              "env": {"VIRTUAL_ENV": environment, "PATH": "/usr/bin"}}  # fmt: skip
+    line = (
+        f"the active virtual environment {environment} was passed over: it has "
+        f"no protobuf ({environment}/bin/python3 -m pip install protobuf)"
+    )
+    status, pool = examined(charmer, python="", **fields)
+    assert status == 1
+    told = about(pool, "python")
+    assert [x["urgency"] for x in told] == ["fine", "advice"]
+    assert told[1]["text"] == line
+    (adapter,) = about(pool, "adapter")
+    assert "No module named 'only_there'" in adapter["text"]
+    assert "virtual environment that was passed over" in adapter["remedy"]
+    file = charmer.settings(python="", **fields)
+    done = charmer("call", "-c", file, "f")
+    assert done.returncode != 0
+    assert "No module named 'only_there'" in done.stderr
+    assert line in done.stderr
+    # It need not be what is wrong.
+    fields["adapter"] = "items"
+    fields["python_path"] = [ADAPTERS]
+    status, pool = examined(charmer, python="", **fields)
+    assert status == 0
+    assert about(pool, "python")[1]["text"] == line
+    done = charmer("check", "-c", charmer.settings(python="", **fields))
+    assert done.returncode == 0
+    assert "  note: " + line in done.stdout
+    # Nobody speaks of one that is no longer meant.
+    status, pool = examined(charmer, python=PYTHON, **fields)
+    assert len(about(pool, "python")) == 1
+
+
+def test_options_that_the_adapter_does_not_take_are_told(
+    charmer: Command,
+) -> None:
+    options = {"path": "x"}
+    status, pool = examined(charmer, adapter_options=options)
+    assert status == 1
+    (told,) = about(pool, "adapter")
+    assert "need a class derived from charmer.Adapter" in told["text"]
+    charmer.file(
+        "takes.py",
+        "import charmer\n"
+        "class Plain(charmer.Adapter):\n"
+        "    @charmer.command\n"
+        "    def f(self): pass\n"
+        "class Takes(Plain):\n"
+        "    def __init__(self, path, size=1): pass\n"
+        "class Made(Plain):\n"
+        "    def __new__(cls, path): return super().__new__(cls)\n"
+        "class TakesAll(charmer.ThreadSafeAdapter):\n"
+        "    def __init__(self, **options): pass\n"
+        "    @charmer.command\n"
+        "    def f(self): pass\n",
+    )
+    for name, given, wrong in [
+        ("Plain", {}, ""),
+        ("Plain", options, "has no __init__ that takes adapter_options"),
+        ("Takes", options, ""),
+        ("Takes", {"paht": "x"}, "do not fit __init__(self, path, size=1)"),
+        ("Takes", {}, "missing a required argument: 'path'"),
+        ("Made", options, ""),
+        ("Made", {"paht": "x"}, "do not fit __new__(cls, path)"),
+        ("TakesAll", {"anything": 1}, ""),
+    ]:
+        status, pool = examined(
+            charmer, adapter=f"takes:{name}", adapter_options=given,
+            python_path=[charmer.folder],
+        )  # fmt: skip
+        (told,) = about(pool, "adapter")
+        assert status == (1 if wrong else 0), (name, given, told)
+        assert wrong in told["text"]
+
+
 def test_a_working_directory_that_is_not_there_is_told(
     charmer: Command, tmp_path: Any
 ) -> None:
@@ -225,6 +311,31 @@ def test_what_would_keep_a_worker_from_starting_is_told(
     assert "setup_thread" in told["text"]
 
 
+def test_what_an_async_setup_leaves_behind_is_told(
+    charmer: Command, tmp_path: Any
+) -> None:
+    fields = no_adapter(
+        tmp_path,
+        "class A(charmer.ThreadSafeAdapter):\n"
+        "    async def setup(self): pass\n"
+        "    def run(self): return 1\n"
+        "class B(A):\n"
+        "    def setup(self): pass\n",
+    )
+    status, pool = examined(charmer, adapter="odd:A", **fields)
+    assert status == 0
+    (told,) = about(pool, "setup")
+    assert "stands still between calls" in told["text"]
+    assert "thread profile" in told["remedy"]
+    for other in (
+        {"adapter": "odd:A", "profile": "thread"},
+        {"adapter": "odd:B"},
+    ):
+        status, pool = examined(charmer, **{**fields, **other})
+        assert status == 0
+        assert about(pool, "setup") == []
+
+
 def test_only_what_the_adapter_imports_is_judged(charmer: Command) -> None:
     status, pool = examined(charmer)
     assert status == 0
@@ -260,9 +371,14 @@ def test_in_threads_imports_are_judged(charmer: Command, tmp_path: Any) -> None:
         "    def look(self): return 1\n"
     )
     fields = {"adapter": "threaded:Base", "python_path": [str(tmp_path)]}
+
+    def imported(pool: Any) -> Any:
+        # What else is installed is told, too.
+        return [x for x in about(pool, "library") if "(imported)" in x["text"]]
+
     status, pool = examined(charmer, profile="thread", **fields)
     assert status == 0
-    (told,) = about(pool, "library")
+    (told,) = imported(pool)
     assert told["urgency"] == "advice"
     assert told["text"] == "sqlite3 (imported): unsafe"
     assert "one connection per thread" in told["remedy"]
@@ -270,7 +386,7 @@ def test_in_threads_imports_are_judged(charmer: Command, tmp_path: Any) -> None:
     (gil,) = about(pool, "gil")
     assert gil["text"].startswith("off") or gil["urgency"] == "advice"
     status, pool = examined(charmer, profile="process", **fields)
-    (told,) = about(pool, "library")
+    (told,) = imported(pool)
     assert told["urgency"] == "fine"
     assert told["text"].startswith("sqlite3 (imported): safe, ")
 

@@ -12,7 +12,7 @@ using namespace charmer::wire;
 
 namespace {
 
-Frame parsed(const std::vector<char>& bytes) {
+Frame parsed(const byte_buffer& bytes) {
   Frame result;
   frame_splitter in{1 << 20};
   int frames = 0;
@@ -25,8 +25,8 @@ Frame parsed(const std::vector<char>& bytes) {
   return result;
 }
 
-std::vector<char> call_bytes(const call_parts& x) {
-  std::vector<char> result;
+byte_buffer call_bytes(const call_parts& x) {
+  byte_buffer result;
   append_call_head(result, x);
   auto& data = x.arguments.data;
   result.insert(result.end(), data.begin(), data.end());
@@ -44,7 +44,7 @@ TEST_CASE("an answer laid out by hand is what Protobuf reads") {
         payload::json(""), payload{payload::kind::message, "my.Type", "bytes"},
         payload{payload::kind::message, "", ""}})
     for (std::uint64_t number : {std::uint64_t{1}, std::uint64_t{1} << 62}) {
-      std::vector<char> bytes;
+      byte_buffer bytes;
       append_reply_head(bytes, number, value);
       bytes.insert(bytes.end(), value.data.begin(), value.data.end());
       CHECK_EQ(bytes.size(), 4 + reply_size(number, value));
@@ -85,7 +85,7 @@ TEST_CASE("a call laid out by hand is what Protobuf reads") {
 TEST_CASE("frames are appended, length first") {
   Frame frame;
   frame.mutable_cancel()->set_id(77);
-  std::vector<char> bytes;
+  byte_buffer bytes;
   append_frame(bytes, frame);
   CHECK_EQ(parsed(bytes).cancel().id(), 77);
   auto before = bytes.size();
@@ -110,7 +110,7 @@ TEST_CASE("an outbox keeps the order and gives pieces of bounded size") {
   CHECK_EQ(out.size(), expected.size());
   std::string got;
   while (!out.empty()) {
-    std::vector<char> buffer;
+    byte_buffer buffer;
     out.fill(buffer);
     CHECK_LE(buffer.size(), outbox::buffer_limit);
     got.append(buffer.data(), buffer.size());
@@ -123,7 +123,7 @@ TEST_CASE("an outbox lets go of what has been taken") {
   auto body = std::make_shared<std::string>(100'000, 'x');
   out.append_body(*body, body);
   CHECK_EQ(body.use_count(), 2);
-  std::vector<char> buffer;
+  byte_buffer buffer;
   out.fill(buffer);
   CHECK_EQ(body.use_count(), 1);
 }

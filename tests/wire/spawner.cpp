@@ -1,3 +1,5 @@
+#include "real_system.hpp"
+
 #include "charmer/wire/spawner.hpp"
 
 #include <doctest/doctest.h>
@@ -107,7 +109,7 @@ bool runs(pid_t pid) {
 }
 
 // The real system, of which one function fails.
-class faulty_system : public operating_system {
+class faulty_system : public charmer_tests::real_system {
 public:
   std::atomic<int> pipes_left{1000};
   std::atomic<bool> no_memory{false};
@@ -131,22 +133,6 @@ public:
     if (no_process)
       return system_error("cannot start a process", EAGAIN);
     return real().launch(what, fds);
-  }
-
-  bool signal(int pidfd, int number) override {
-    return real().signal(pidfd, number);
-  }
-
-  void signal_group(pid_t leader, int number) override {
-    real().signal_group(leader, number);
-  }
-
-  bool ended(int pidfd) override { return real().ended(pidfd); }
-
-  exit_status reap(int pidfd) override { return real().reap(pidfd); }
-
-  std::uint64_t resident_memory(pid_t pid) override {
-    return real().resident_memory(pid);
   }
 };
 

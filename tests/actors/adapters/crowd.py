@@ -10,12 +10,30 @@ log = logging.getLogger("crowd")
 
 
 class Crowd(charmer.ThreadSafeAdapter):
-    def __init__(self, start_seconds=0.0):
+    def __init__(
+        self,
+        start_seconds=0.0,
+        teardown_seconds=0.0,
+        last_status=0,
+        refusal=None,
+    ):
+        self.refusal = refusal  # a file: if there is something in it
         self.start_seconds = start_seconds
+        self.teardown_seconds = teardown_seconds
+        self.last_status = last_status  # other than 0: dies in its teardown
         self.grown = []
 
     def setup(self):
         time.sleep(self.start_seconds)
+        if self.refusal is not None and os.path.getsize(self.refusal):
+            raise RuntimeError("not now")
+
+    def teardown(self):
+        time.sleep(self.teardown_seconds)
+        if self.last_status != 0:
+            if self.last_status < 0:
+                os.kill(os.getpid(), -self.last_status)
+            os._exit(self.last_status)
 
     @charmer.command
     def pid(self):

@@ -94,3 +94,7 @@ class OpenAllDay(charmer.ThreadSafeAdapter):
     @charmer.command
     async def nap(self, seconds):
         await asyncio.sleep(seconds)
+
+    @charmer.command
+    def hold_the_gil(self):
+        ctypes.PyDLL(None).sleep(600)

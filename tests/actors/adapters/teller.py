@@ -26,6 +26,10 @@ class Teller(charmer.Adapter):
     def health_check(self):
         if self.says() == "hangs":
             time.sleep(600)
+        if self.says() == "slow":
+            time.sleep(0.4)
+        if self.says() == "cancels":
+            raise charmer.Cancelled("a client of its own was closed")
         return self.says() != "ill"
 
     @charmer.command

@@ -23,6 +23,8 @@ class Crew(charmer.ThreadSafeAdapter):
 
     def setup(self) -> None:
         self.set_up_in = threading.current_thread().name
+        self.news = threading.Condition(self.lock)
+        self.brought = 0
 
     def setup_thread(self) -> None:
         if self.fail_in_thread and threading.current_thread().name[-1] == "3":
@@ -39,6 +41,19 @@ class Crew(charmer.ThreadSafeAdapter):
     def nap(self, seconds: float) -> str:
         time.sleep(seconds)
         return threading.current_thread().name
+
+    @charmer.command
+    def waits_for_news(self) -> int:
+        with self.news, self.lock:
+            while not self.brought:
+                assert self.news.wait(20)
+            return self.brought
+
+    @charmer.command
+    def brings_news(self) -> None:
+        with self.lock:
+            self.brought += 1
+            self.news.notify_all()
 
     @charmer.command
     def meet(self) -> int:

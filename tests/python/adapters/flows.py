@@ -1,6 +1,7 @@
 """Commands that stream, and coroutines. For both profiles."""
 
 import asyncio
+import functools
 import itertools
 import os
 import threading
@@ -91,6 +92,70 @@ def fails_when_closed():
         yield 2
     finally:
         raise RuntimeError("cannot close")
+
+
+# -- behind a decorator that knows nothing of such functions -------------------
+
+
+def decorated(function):
+    @functools.wraps(function)
+    def wrapper(*args, **named):
+        return function(*args, **named)
+
+    return wrapper
+
+
+@decorated
+async def hidden_add(a: int, b: int) -> int:
+    await asyncio.sleep(0)
+    return a + b
+
+
+@decorated
+async def hidden_raises(text: str):
+    raise ValueError(text)
+
+
+@decorated
+def hidden_count(to: int):
+    yield from range(to)
+
+
+@decorated
+async def hidden_acount(to: int):
+    for n in range(to):
+        await asyncio.sleep(0)
+        yield n
+
+
+@decorated
+async def hidden_bad():
+    return {1, 2}
+
+
+@decorated
+async def hidden_sleeps(log: str):
+    await sleeps(log)
+
+
+@decorated
+async def hidden_nap(seconds: float) -> None:
+    await asyncio.sleep(seconds)
+
+
+class Awaited:
+    """As what compiled code, or a client library, calls a coroutine."""
+
+    def __init__(self, value) -> None:
+        self.value = value
+
+    def __await__(self):
+        yield from asyncio.sleep(0).__await__()
+        return self.value
+
+
+def awaitable(value):
+    return Awaited(value)
 
 
 # -- coroutines ----------------------------------------------------------------
@@ -199,6 +264,27 @@ def checks() -> str:
         except Exception:
             return "swallowed"
     return "never"
+
+
+def ends_as_if_cancelled(how: str) -> None:
+    """Nobody has cancelled the call."""
+    raise asyncio.CancelledError("its own") if how == "asyncio" else (
+        charmer.Cancelled("its own")
+    )
+
+
+async def ends_as_if_cancelled_async(how: str) -> None:
+    if how == "asyncio":
+        task = asyncio.ensure_future(asyncio.sleep(60))
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
+    raise charmer.Cancelled("its own")
+
+
+def stream_ends_as_if_cancelled(how: str):
+    yield 1
+    ends_as_if_cancelled(how)
 
 
 def thread_asks() -> list:

@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import charmer
 
@@ -110,11 +112,36 @@ class AskingInThreads(charmer.ThreadSafeAdapter):
         self.local.told = charmer.host.call("seven")
 
     def teardown_thread(self) -> None:
-        print("thread done", self.local.told)
+        # One write: threads that print would cut into each other's lines.
+        sys.stdout.write(f"thread done {self.local.told}\n")
 
     @charmer.command
     def told_at_setup(self) -> int:
         return self.local.told
+
+
+class AskingWithThreads(charmer.Adapter):
+    """Its setup has others ask, and waits for them."""
+
+    thread_safe = True
+
+    def __init__(self, loop: bool = False) -> None:
+        self.loop = loop
+
+    async def gathered(self) -> list:
+        asked = (charmer.host.call_async("seven") for _ in range(3))
+        return await asyncio.gather(*asked)
+
+    def setup(self) -> None:
+        if self.loop:
+            self.told = asyncio.run(self.gathered())
+            return
+        with ThreadPoolExecutor(3) as crew:
+            self.told = list(crew.map(charmer.host.call, ["seven"] * 3))
+
+    @charmer.command
+    def told_at_setup(self) -> list:
+        return self.told
 
 
 class AskingAtTheEnd(charmer.Adapter):

@@ -77,6 +77,15 @@ def forks(how: str) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+def ended_young() -> int:
+    """Forks a child that is ended by SIGTERM; returns its status."""
+    child = os.fork()
+    if child == 0:
+        time.sleep(20)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
 def holder(path: str) -> int:
     """Leaves a child that lives on; returns its pid."""
     child = os.fork()

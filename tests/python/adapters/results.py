@@ -66,7 +66,7 @@ EVERY = {
     "surrogate key": lambda: {"\ud800": 1},
     "circular": circular,
     "deep": deep,
-    "generator": lambda: (x for x in []),
+    "generator": lambda: {"rows": (x for x in [])},
     "digits": lambda: 10**5000,
     "digits inside": lambda: {"a": [1, 10**5000]},
     "sly": lambda: [Sly(a=object())],

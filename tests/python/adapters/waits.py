@@ -1,6 +1,7 @@
 """Commands that wait for ever, each in its own way."""
 
 import asyncio
+import signal
 import time
 
 thread_safe = True
@@ -60,3 +61,8 @@ def sleeps(seconds: float) -> float:
 
 def plain(x):
     return x
+
+
+def unblocks() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    time.sleep(600)
