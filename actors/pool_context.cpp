@@ -1,6 +1,7 @@
 #include "charmer/actors/pool_context.hpp"
 
 #include "charmer/actors/resize_plan.hpp"
+#include "charmer/actors/task_monitor.hpp"
 #include "charmer/supervision/messages.hpp"
 
 #include <algorithm>
@@ -123,8 +124,7 @@ void pool_context::carry_out(effects& out, actor_runner* context,
   if (out.worn)
     wake(pool_part::lifecycle_manager, look_atom_v, settings->name);
   if (out.tick_at)
-    wake(pool_part::task_monitor, arm_atom_v,
-         timespan{out.tick_at->time_since_epoch()});
+    arm(*out.tick_at);
   if (out.wake)
     wake(pool_part::queue_manager, look_atom_v);
 }
@@ -157,6 +157,18 @@ void pool_context::enter(pool_part which, const caf::actor& who) {
 caf::actor pool_context::part(pool_part which) const {
   std::lock_guard guard{parts_mutex_};
   return caf::actor_cast<caf::actor>(parts_[static_cast<std::size_t>(which)]);
+}
+
+// Who asks a pool that has not been started yet has a deadline, too: it is kept
+// by a monitor that is gone when nothing is due any more.
+void pool_context::arm(time_point when) {
+  auto monitor = part(pool_part::task_monitor);
+  if (!monitor && reign() == 0) {
+    monitor = system.spawn<caf::hidden>(task_monitor, shared_from_this());
+    enter(pool_part::task_monitor, monitor);
+  }
+  if (monitor)
+    cast(monitor, arm_atom_v, timespan{when.time_since_epoch()});
 }
 
 void pool_context::remember(std::uint64_t incarnation, worker_info info,
@@ -218,8 +230,15 @@ void pool_context::exhausted(const caf::error& why) {
 std::uint64_t pool_context::open() {
   std::lock_guard guard{reign_mutex_};
   closed_ = false;
-  core.reopen();
+  if (!draining_)
+    core.reopen();
   return ++reign_;
+}
+
+void pool_context::drain() {
+  std::lock_guard guard{reign_mutex_};
+  draining_ = true;
+  core.drain();
 }
 
 std::uint64_t pool_context::reign() const {

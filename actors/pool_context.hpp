@@ -111,6 +111,10 @@ public:
   /// The present one, or the last.
   std::uint64_t reign() const;
 
+  /// Refuses new requests from now on, also if its supervisor dies and is
+  /// started again before the pool has ended: it is not to be open any more.
+  void drain();
+
   /// Calls `f(effects)` on the core and carries the effects out.
   template <class F>
   decltype(auto) with_core(actor_runner* context, F f) {
@@ -238,6 +242,7 @@ private:
 
   void dismiss(const effects::dismissal& x, actor_runner* context);
   void watch(const caf::strong_actor_ptr& caller);
+  void arm(time_point when);
 
   /// By code: what a request gets that was refused.
   std::array<caf::message,
@@ -246,6 +251,7 @@ private:
 
   mutable std::mutex reign_mutex_; // is locked before the core's
   std::uint64_t reign_ = 0;
+  bool draining_ = false;
   std::atomic<bool> closed_ = false;
   caf::weak_actor_ptr door_; // set once, before anybody else knows us
   mutable std::mutex parts_mutex_;

@@ -12,14 +12,19 @@ namespace charmer {
 template <class T>
 auto pool_core<T>::vacancies(std::size_t limit) const -> std::vector<vacancy> {
   auto guard = brief_lock(mutex_);
-  std::set<std::string> present;
+  std::vector<bool> taken(seats_.size());
+  std::set<std::string_view> present; // of those without a seat
   for (auto& w : workers_)
-    if (w.used && !w.dead && !w.replaced && !w.released)
-      present.insert(w.name);
+    if (w.used && !w.dead && !w.replaced && !w.released) {
+      if (w.seat == no_index)
+        present.insert(w.name);
+      else if (w.seat < taken.size())
+        taken[w.seat] = true;
+    }
   std::vector<vacancy> result;
-  for (std::uint32_t i = 0; i < seats_.size() && result.size() < limit; ++i)
-    if (auto name = "worker-" + std::to_string(i + 1); !present.count(name))
-      result.push_back({std::move(name), i});
+  for (std::uint32_t i = 0; i < taken.size() && result.size() < limit; ++i)
+    if (!taken[i])
+      result.push_back({"worker-" + std::to_string(i + 1), i});
   auto wanted = overflow_wanted();
   for (std::uint32_t i = 1;
        wanted != 0 && i <= limits_.max_overflow && result.size() < limit; ++i)

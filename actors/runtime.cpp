@@ -39,15 +39,27 @@ timespan bounded(timespan limit) {
   return std::min<timespan>(limit, std::chrono::hours(24 * 365));
 }
 
-// A request to a supervisor from outside of any actor, answered with Results.
+// A request from outside of any actor, answered with Results. An actor makes
+// it, because that hears of it if who is asked ends, and will not answer any
+// more.
 template <class... Results, class... Ts>
 caf::error ask(const state_ptr& st, const caf::actor& whom, timespan limit,
-               Ts&&... xs) {
+               Ts... xs) {
   caf::scoped_actor self{st->system};
+  self->spawn<caf::monitored>([=](caf::event_based_actor* asker) {
+    asker->set_down_handler([=](const caf::down_msg&) {
+      asker->quit(make_error(pool_errc::shutting_down,
+                             "who was asked ended before it had answered; "
+                             "whether it was done is not known"));
+    });
+    request(asker, whom, limit, xs...)
+        .then([=](const Results&...) { asker->quit(); },
+              [=](caf::error& e) { asker->quit(std::move(e)); });
+    // After the request: what is answered at once comes before the end is told.
+    asker->monitor(whom);
+  });
   caf::error result;
-  request(self, whom, limit, std::forward<Ts>(xs)...)
-      .receive([](const Results&...) {},
-               [&](caf::error& e) { result = std::move(e); });
+  self->receive([&](caf::down_msg& x) { result = std::move(x.reason); });
   return result;
 }
 
@@ -78,7 +90,7 @@ caf::error end_in_order(const state_ptr& st, const caf::actor& root,
                         pool_context& ctx, const std::string& id,
                         steady_clock::time_point end) {
   auto limit = until(end);
-  ctx.core.drain();
+  ctx.drain();
   if (!ctx.settings->pool_sup_shutdown.kills_at_once())
     ctx.core.wait_until_empty(after(limit / 2));
   return ask(st, root, until(end), terminate_child_atom_v, id);
@@ -90,6 +102,7 @@ constexpr timespan killing_limit = std::chrono::seconds(10);
 // Answers what was accepted and kills the tree.
 caf::error end_at_once(const state_ptr& st, const caf::actor& root,
                        pool_context& ctx, const std::string& id) {
+  ctx.drain();
   ctx.close();
   return ask(st, root, killing_limit, kill_child_atom_v, id);
 }
@@ -324,7 +337,7 @@ caf::error runtime::stop(timespan limit) {
   auto drained = after(total / 2);
   st.await_unclaimed(drained);
   for (auto& ctx : st.pools->all())
-    ctx->core.drain();
+    ctx->drain();
   for (auto& ctx : st.pools->all())
     ctx->core.wait_until_empty(drained);
   st.outcome = stop_and_wait(state_, root, until(end));

@@ -129,7 +129,8 @@ public:
   /// @param worker as `stats` calls it: "worker-3"
   /// @returns no_such_pool; no_available_worker if that worker is not ready, or
   /// was stopped meanwhile, as in a pool that shrinks; start_failed if its
-  /// successor does not start, then it serves on
+  /// successor does not start, then it serves on; shutting_down also if the
+  /// lifecycle manager ends meanwhile, and it is not known what comes of it
   caf::error recycle_worker(const std::string& pool, const std::string& worker);
 
   lifecycle_stats lifecycle() const;
@@ -236,7 +237,8 @@ struct pool_child {
   /// Start it below any charmer supervisor, and below one at a time: a second
   /// start while the first one runs fails with already_started.
   child_spec spec;
-  pool_handle handle; ///< valid at once; requests wait until it is started
+  /// Valid at once; requests wait until it is started, within their deadlines.
+  pool_handle handle;
 };
 
 /// Makes a pool to be started by somebody else. Callbacks and handlers of

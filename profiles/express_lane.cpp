@@ -115,7 +115,7 @@ void express_lane::vacate() {
 bool express_lane::send(const invocation& x, caf::message_id id,
                         const caf::strong_actor_ptr& sender) {
   // What is to be refused, the actor refuses.
-  if (x.arguments.data.size() >= PIPE_BUF || !unreadable_name(x).empty())
+  if (x.arguments.data.size() >= PIPE_BUF || !unsendable(x).empty())
     return false;
   auto time_left = usable();
   if (!time_left)

@@ -1,7 +1,9 @@
 #include "charmer/profiles/interpreter_probe.hpp"
 #include "charmer/profiles/program_output.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <future>
 #include <mutex>
 #include <sstream>
@@ -77,13 +79,47 @@ interpreter_info parse_answer(const std::string& path, const std::string& lines,
   return result;
 }
 
-interpreter_info judge(const std::string& path, const program_output& ran) {
+// The line that says most: what Python calls fatal, else the last one.
+std::string main_line(const std::string& errors) {
+  auto end = errors.find_last_not_of(" \t\r\n");
+  if (end == errors.npos)
+    return {};
+  auto begin = errors.find("Fatal Python error");
+  if (begin == errors.npos)
+    begin = errors.rfind('\n', end) + 1;
+  return errors.substr(begin,
+                       std::min(errors.find('\n', begin), end + 1) - begin);
+}
+
+// What the environment may have that no Python starts with.
+std::string home_in(const std::map<std::string, std::string>& env) {
+  if (auto i = env.find("PYTHONHOME"); i != env.end())
+    return i->second;
+  auto value = std::getenv("PYTHONHOME");
+  return value ? value : "";
+}
+
+interpreter_info no_python(const std::string& path, const program_output& ran,
+                           const std::string& home) {
+  auto result = without_answer(path, "does not answer as Python does");
+  if (!ran.end.empty())
+    result.problem += ": it " + ran.end;
+  if (auto said = main_line(ran.errors); !said.empty())
+    result.problem.append("; it says \"").append(said).append("\"");
+  if (!home.empty())
+    result.remedy = "unset PYTHONHOME, or set it to a Python's folder: it is \""
+                    + home + '"';
+  return result;
+}
+
+interpreter_info judge(const std::string& path, const program_output& ran,
+                       const std::string& home) {
   if (!ran.problem.empty())
     return without_answer(path, ran.problem);
   constexpr std::string_view mark = "\ncharmer-probe ";
   auto start = ran.text.find(mark);
   if (start == std::string::npos)
-    return without_answer(path, "does not answer as Python does");
+    return no_python(path, ran, home);
   std::string lack;
   auto result = parse_answer(path, ran.text.substr(start + mark.size()), lack);
   if (result.version < python_version{3, 9, 0}) {
@@ -129,7 +165,7 @@ probe_interpreter(const std::string& path,
     return others.get();
   auto ran =
       run_program({.arguments = {path, "-c", question}, .env = env}, limit);
-  auto result = judge(path, ran);
+  auto result = judge(path, ran, home_in(env));
   answer.set_value(result);
   return result;
 }

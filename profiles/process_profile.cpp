@@ -23,14 +23,23 @@ std::string trouble_in(const reply& answer) {
 
 // Waits for the burial of a process whose actor was ended from outside. As an
 // actor, so that the actor system waits, too: what is told of a death has to
-// find it. No process takes that long; one that the kernel cannot end does.
+// find it. It is there as long as the worker's own, because CAF counts an actor
+// no longer when it runs what is attached to its end. No process takes so long
+// to be buried; one that the kernel cannot end does.
 caf::behavior mourn(caf::event_based_actor* self,
                     const std::shared_ptr<worker_session>& session) {
-  send_later(self, std::chrono::seconds(5), worker_tick::buried);
-  return {[=](worker_tick) {
-    session->tell_buried();
-    self->quit();
-  }};
+  return {
+      [=](caf::ok_atom) { // the worker's actor has ended
+        if (session->told())
+          self->quit();
+        else
+          send_later(self, std::chrono::seconds(5), worker_tick::buried);
+      },
+      [=](worker_tick) {
+        session->tell_buried();
+        self->quit();
+      },
+  };
 }
 
 } // namespace
@@ -48,13 +57,14 @@ caf::expected<caf::actor> process_profile::start_worker(caf::actor_system& sys,
                       "the actor system has no caf::io::middleman loaded");
   auto session = std::make_shared<worker_session>(std::move(what));
   caf::actor_config cfg{&sys.middleman().backend()};
+  auto mourner = sys.spawn(mourn, session);
   auto worker =
       sys.spawn_class<python_worker_actor, caf::no_spawn_options>(cfg, session);
-  on_exit(worker, [session, &sys](const caf::error& why) {
-    if (session->told())
-      return;
-    auto mourner = sys.spawn(mourn, session);
-    session->abandoned(why, [mourner] { cast(mourner, worker_tick::buried); });
+  on_exit(worker, [session, mourner](const caf::error& why) {
+    cast(mourner, caf::ok_atom_v);
+    if (!session->told())
+      session->abandoned(why,
+                         [mourner] { cast(mourner, worker_tick::buried); });
   });
   auto threads = threads_of(session->settings());
   spawner_.start(

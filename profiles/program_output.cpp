@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@ namespace charmer {
 namespace {
 
 constexpr std::size_t output_limit = 1 << 20;
+constexpr std::size_t errors_limit = 1 << 16;
 
 class descriptor {
 public:
@@ -72,7 +74,7 @@ struct spawn_attributes {
   // A process group of its own, so that what it starts can be ended with it;
   // no signal ignored or blocked, though the host ignores SIGPIPE; no
   // descriptor but the three.
-  spawn_attributes(int output, const std::string& directory) {
+  spawn_attributes(int output, int errors, const std::string& directory) {
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP
                                               | POSIX_SPAWN_SETSIGDEF
@@ -87,8 +89,11 @@ struct spawn_attributes {
     posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
     posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null",
                                      O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null",
-                                     O_WRONLY, 0);
+    if (errors >= 0)
+      posix_spawn_file_actions_adddup2(&files, errors, STDERR_FILENO);
+    else
+      posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null",
+                                       O_WRONLY, 0);
     posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
     if (!directory.empty())
       posix_spawn_file_actions_addchdir_np(&files, directory.c_str());
@@ -102,6 +107,25 @@ struct spawn_attributes {
   spawn_attributes(const spawn_attributes&) = delete;
   spawn_attributes& operator=(const spawn_attributes&) = delete;
 };
+
+// Memory for stderr that nobody has to read meanwhile, and that cannot grow.
+// None if there is none to be had: then what it says is not known.
+descriptor notepad() {
+  descriptor result{
+      ::memfd_create("charmer-errors", MFD_CLOEXEC | MFD_ALLOW_SEALING)};
+  if (::ftruncate(result.get(), errors_limit) != 0
+      || ::fcntl(result.get(), F_ADD_SEALS, F_SEAL_GROW) != 0)
+    result.close();
+  return result;
+}
+
+std::string written_to(const descriptor& pad) {
+  std::string result(errors_limit, '\0');
+  auto n = ::pread(pad.get(), result.data(), result.size(), 0);
+  result.resize(n > 0 ? ::strnlen(result.data(), static_cast<std::size_t>(n))
+                      : 0);
+  return result;
+}
 
 // Collects what the pipe holds. False: that was all of it.
 bool read_some(int fd, std::string& output) {
@@ -173,7 +197,8 @@ program_output run_program(const program_call& what, timespan limit) {
   ::fcntl(in.get(), F_SETFL, O_NONBLOCK);
   auto arguments = what.arguments;
   auto variables = environment(what.env);
-  spawn_attributes with{out.get(), what.directory};
+  auto errors = notepad();
+  spawn_attributes with{out.get(), errors.get(), what.directory};
   pid_t pid = 0;
   auto failed = ::posix_spawn(&pid, what.arguments.front().c_str(), &with.files,
                               &with.attributes, pointers(arguments).data(),
@@ -189,6 +214,7 @@ program_output run_program(const program_call& what, timespan limit) {
   auto end = end_group(pid);
   if (result.problem.empty())
     result.end = std::move(end);
+  result.errors = written_to(errors);
   return result;
 }
 

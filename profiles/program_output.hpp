@@ -1,8 +1,8 @@
-// private: runs a small program once and takes what it writes to stdout.
+// private: runs a small program once and takes what it writes.
 //
 // Without a shell; of the host's it inherits nothing but its environment; its
-// stdin is empty, its stderr is dropped, its output is bounded. When time is up
-// it is killed, with all that it has started.
+// stdin is empty, its output is bounded, and so is how much of its stderr is
+// kept. When time is up it is killed, with all that it has started.
 //
 // Threading: may be called from any thread; blocks for as long as the program
 // takes, at most for the limit.
@@ -28,7 +28,8 @@ struct program_call {
 };
 
 struct program_output {
-  std::string text; ///< what it wrote to stdout
+  std::string text;   ///< what it wrote to stdout
+  std::string errors; ///< the beginning of what it wrote to stderr
   /// Why it was not run to its end: "did not answer within 1s". Empty: it was.
   std::string problem;
   /// How it ended if not well: "ended with exit code 3", "was killed by signal

@@ -51,9 +51,9 @@ void python_worker::call(const invocation& x) {
   if (!id.is_request())
     return;
   auto who = request_of(x, id, self_->current_sender());
-  if (auto name = unreadable_name(x); !name.empty()) {
+  if (auto fault = unsendable(x); !fault.empty()) {
     auto what = session_->blank_failure();
-    what.text = "the request's " + name + " is not UTF-8";
+    what.text = "the request's " + fault;
     answer(who, caf::make_message(
                     make_error(pool_errc::bad_payload, std::move(what))));
     return;

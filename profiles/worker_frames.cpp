@@ -105,11 +105,17 @@ void describe(failure& to, const wire::Exception& x) {
   to.traceback = whole_traceback(x);
 }
 
-std::string unreadable_name(const invocation& x) {
-  return !wire::is_utf8(x.command)               ? "command"
-         : !wire::is_utf8(x.options.session)     ? "session"
-         : !wire::is_utf8(x.options.correlation) ? "correlation"
-                                                 : "";
+std::string unsendable(const invocation& x) {
+  auto name = !wire::is_utf8(x.command)               ? "command"
+              : !wire::is_utf8(x.options.session)     ? "session"
+              : !wire::is_utf8(x.options.correlation) ? "correlation"
+                                                      : "";
+  if (*name != '\0')
+    return name + std::string{" is not UTF-8"};
+  if (x.arguments.is > payload::kind::raw)
+    return "arguments are a payload of an unknown kind, "
+           + std::to_string(static_cast<int>(x.arguments.is));
+  return {};
 }
 
 wire::Exception exception_from(const caf::error& x) {

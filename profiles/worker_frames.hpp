@@ -26,9 +26,8 @@ pool_errc code_of(wire::Failure::Kind kind);
 /// Fills in type, text and traceback, causes included.
 void describe(failure& to, const wire::Exception& x);
 
-/// Which of the texts of a request is no UTF-8, and so cannot be in a frame;
-/// empty: none.
-std::string unreadable_name(const invocation& x);
+/// Which part of a request cannot be in a frame, and why not; empty: all can.
+std::string unsendable(const invocation& x);
 
 /// An error of the application, as the exception that Python raises.
 wire::Exception exception_from(const caf::error& x);

@@ -64,6 +64,8 @@ void supervisor_state::report_end(const child* x, const life& l,
   if (!spec_.events || (l.left_by && !l.left_by->may_tell(l.token_there)))
     return;
   auto by_itself = l.end == pressure::none;
+  // Its start was given up, which is told as that, whatever it ends of.
+  auto never_was = l.failure && !l.overdue;
   if (by_itself && !l.ready && x && !will_be_stopped(*x))
     return; // its start failed: that has an event of its own
   auto name = event_name::child_terminated;
@@ -71,7 +73,7 @@ void supervisor_state::report_end(const child* x, const life& l,
   if (l.end == pressure::abandoned) {
     name = event_name::child_abandoned;
     level = severity::error;
-  } else if (!by_itself
+  } else if (!by_itself && !never_was
              && !ended_as_asked(l.end == pressure::killed, l.overdue, reason)) {
     name = event_name::shutdown_error;
     level = severity::error;

@@ -190,16 +190,17 @@ void supervisor_state::replacement_failed(child& x, const caf::error& why) {
 void supervisor_state::give_up_start(std::uint64_t token, caf::error why) {
   auto& l = lives_.at(token);
   auto& x = *find(l.child);
-  auto how = l.spec->effective_stop();
-  if (x.next == token) {
+  l.failure = why;
+  auto is_replacement = x.next == token;
+  if (is_replacement) {
     x.next = 0;
     l.child = 0;
-    dismiss(token, how);
+  }
+  dismiss(token, l.spec->effective_stop());
+  if (is_replacement) {
     replacement_failed(x, why);
     return;
   }
-  l.failure = std::move(why);
-  dismiss(token, how);
   auto initially = x.why == occasion::planned && !ready_;
   auto failure =
       initially ? report_failed_start(x, l.failure)

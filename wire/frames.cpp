@@ -78,6 +78,7 @@ void append_payload_head(byte_buffer& out, int field, const payload& x) {
       append_head(out, TypedMessage::kValueFieldNumber, x.data.size());
       break;
     case payload::kind::raw:
+    default: // of no kind at all: the frame is to be whole, and it is bytes
       append_head(out, Payload::kRawFieldNumber, x.data.size());
       break;
   }

@@ -122,3 +122,11 @@ TEST_CASE("names that are no UTF-8 are refused alone") {
   CHECK(!f.call("ping").why);
   CHECK(f.stats().workers.at(0).incarnation == 1);
 }
+
+TEST_CASE("so is a payload of a kind that there is not") {
+  pool_fixture f{shop(1)};
+  payload strange{static_cast<payload::kind>(7), {}, "?"};
+  CHECK(f.call("ping", strange).why == pool_errc::bad_payload);
+  CHECK(!f.call("ping").why);
+  CHECK(f.stats().workers.at(0).incarnation == 1);
+}

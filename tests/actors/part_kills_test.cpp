@@ -8,6 +8,7 @@
 
 #include "../seed_of_run.hpp"
 
+#include <future>
 #include <random>
 
 using namespace charmer_tests;
@@ -233,6 +234,46 @@ TEST_CASE("a start that fails when the pool that asked for it has been killed "
       kill(pid, SIGKILL);
     CHECK(!f.app->await_all(limit));
   }
+}
+
+TEST_CASE("a pool that is being stopped takes no requests also if its "
+          "supervisor dies meanwhile, and finishes what it has") {
+  native_fixture f{lab(1)};
+  f.occupy(1);
+  CHECK(!f.cast(wait_at(f.door))); // waits
+  auto stopped = std::async(std::launch::async,
+                            [&] { return f.app->stop_pool("default", limit); });
+  REQUIRE(f.eventually([](auto& x) { return x.draining; }));
+  kill(pool_parts{f}.supervisor());
+  REQUIRE(f.door.wait_for(2)); // a successor gave it to a new worker
+  CHECK(f.call(work(), {.queue_timeout = 1s}).why == pool_errc::shutting_down);
+  f.door.open();
+  CHECK(!stopped.get());
+}
+
+TEST_CASE(
+    "who has a worker replaced is told if the lifecycle manager is killed "
+    "meanwhile") {
+  gate door;
+  std::atomic<int> starts = 0;
+  register_native("slow_successor", [&](caf::actor_system& sys) {
+    if (++starts == 2)
+      door.pass();
+    return caf::actor{
+        sys.spawn([]() -> caf::behavior { return {[](int x) { return x; }}; })};
+  });
+  auto x = lab(1);
+  x.adapter = "slow_successor";
+  native_fixture f{x};
+  auto replaced = std::async(std::launch::async, [&] {
+    return f.app->recycle_worker("default", "worker-1");
+  });
+  REQUIRE(door.wait_for(1));
+  kill(pool_parts{f}.child(f.app->supervisor(), "lifecycle_manager"));
+  auto told = replaced.wait_for(20s);
+  door.open();
+  CHECK(told == std::future_status::ready);
+  CHECK(replaced.get() == pool_errc::shutting_down);
 }
 
 TEST_CASE("5 deaths of parts within pool_sup_period touch no worker") {

@@ -67,6 +67,22 @@ TEST_CASE("a pool lives below a supervisor of the application's own") {
   CHECK(why == pool_errc::shutting_down);
 }
 
+TEST_CASE(
+    "who asks a pool before it is started waits no longer than its time") {
+  config cfg;
+  caf::actor_system sys{cfg};
+  caf::scoped_actor self{sys};
+  auto pool = make_pool_child(sys, shop(1));
+  REQUIRE(pool);
+  for (int i = 0; i < 2; ++i) {
+    caf::error why;
+    charmer::call(self, pool->handle, "ping", {}, {.queue_timeout = 50ms})
+        .receive([](const reply&) {},
+                 [&](caf::error& e) { why = std::move(e); });
+    CHECK(why == pool_errc::wait_timeout);
+  }
+}
+
 TEST_CASE("two pools of one name, or a wrong setting, start nothing") {
   config cfg;
   caf::actor_system sys{cfg};

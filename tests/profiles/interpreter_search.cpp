@@ -187,7 +187,10 @@ TEST_CASE("what is no Python, or one too old, is named as such") {
   toolbox box;
   auto pool = searching("");
   pool.python = box.add("silent", "exit 3");
-  has(refusal(pool), "does not answer as Python does");
+  has(refusal(pool),
+      "does not answer as Python does: it ended with exit code 3");
+  pool.python = box.add("talker", "echo once >&2; echo no luck >&2; exit 1");
+  has(refusal(pool), "ended with exit code 1; it says \"no luck\"");
   pool.python = box.add("old", R"(printf '\ncharmer-probe 3 8 18\n/p\nno\n')");
   has(refusal(pool), "is Python 3.8.18; 3.9 or later is needed");
   pool.python = box.add(
@@ -198,6 +201,17 @@ TEST_CASE("what is no Python, or one too old, is named as such") {
   fs::permissions(box.folder / "garbage", fs::perms::owner_all);
   pool.python = (box.folder / "garbage").string();
   has(refusal(pool), "cannot be run: Exec format error");
+}
+
+TEST_CASE("one that the environment keeps from starting says why, and what to "
+          "do about it") {
+  toolbox box;
+  auto pool = searching("");
+  pool.python = box.add("python3", complete);
+  pool.env["PYTHONHOME"] = "/nowhere";
+  has(refusal(pool), "Fatal Python error");
+  has(refusal(pool), "unset PYTHONHOME, or set it to a Python's folder: it is "
+                     "\"/nowhere\"");
 }
 
 TEST_CASE("one that prints when it starts is understood all the same") {

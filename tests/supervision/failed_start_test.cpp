@@ -144,6 +144,19 @@ TEST_CASE_FIXTURE(
 }
 
 TEST_CASE_FIXTURE(with_nobody,
+                  "a start that is given up is one error, whatever "
+                  "the child ends of") {
+  auto a = slow_worker("a", {.last_will = 2s});
+  a.start_limit = 10s;
+  auto asked = start(a);
+  advance(10s);
+  CHECK(is(cause_of(asked.error()), supervision_errc::start_timeout));
+  crash("a", caf::sec::bad_function_call);
+  CHECK(named(event_name::start_error).size() == 1);
+  CHECK(named(event_name::shutdown_error).empty());
+}
+
+TEST_CASE_FIXTURE(with_nobody,
                   "what was never ready and cannot be killed is abandoned") {
   auto a = deaf_worker("a");
   a.start = [inner = a.start](const start_context& x) {
