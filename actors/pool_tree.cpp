@@ -1,5 +1,6 @@
 #include "charmer/actors/pool_tree.hpp"
 
+#include "charmer/actors/callbacks.hpp"
 #include "charmer/actors/collections.hpp"
 #include "charmer/actors/door.hpp"
 #include "charmer/actors/pool.hpp"
@@ -261,6 +262,10 @@ plan_pool(caf::actor_system& sys, pool_settings settings,
     return make_error(pool_errc::already_started,
                       "a pool named \"" + name + "\" is running");
   auto door = make_door(ctx);
+  // As in wpool somebody is told, even if the application asks for nothing.
+  if (ctx->settings->overrun_warning != infinite)
+    ctx->events->add(
+        watching_overruns(name, default_overrun_handler, log_overrun));
   return planned_pool{
       tree_of(ctx, std::move(more)), {name, std::move(door)}, ctx};
 }

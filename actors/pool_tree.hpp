@@ -20,6 +20,9 @@
 
 namespace charmer {
 
+/// Who is told of overruns unless somebody removes it.
+inline constexpr auto default_overrun_handler = "default";
+
 /// A pool that can be started.
 struct planned_pool {
   child_spec spec;

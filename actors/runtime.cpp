@@ -141,15 +141,6 @@ await_workers(const state_ptr& st, timespan limit,
   return first;
 }
 
-constexpr auto default_handler = "default";
-
-// As in wpool somebody is told, even if the application asks for nothing.
-void watch_overruns(event_hub& events, const planned_pool& x) {
-  if (x.context->settings->overrun_warning != infinite)
-    events.add(
-        watching_overruns(x.handle.name(), default_handler, log_overrun));
-}
-
 } // namespace
 
 // -- runtime ------------------------------------------------------------------
@@ -204,11 +195,10 @@ caf::expected<pool_handle> runtime::start_pool(pool_settings x) {
                 state_->events, *state_->pools, "root");
   if (!plan)
     return plan.error();
-  watch_overruns(*state_->events, *plan);
   if (auto err = ask<caf::actor>(state_, root, std::chrono::seconds(10),
                                  start_child_atom_v, plan->spec)) {
     bury(*state_->pools, *plan->context, {});
-    remove_overrun_handler(name, default_handler);
+    remove_overrun_handler(name, default_overrun_handler);
     return err;
   }
   std::lock_guard guard{state_->mutex};
@@ -245,7 +235,7 @@ caf::error runtime::stop_pool(const std::string& name, timespan limit) {
   // of it; there is none any more either way.
   ask(state_, root, std::chrono::seconds(1), delete_child_atom_v, id);
   bury(*state_->pools, *ctx, end);
-  remove_overrun_handler(name, default_handler);
+  remove_overrun_handler(name, default_overrun_handler);
   std::lock_guard guard{state_->mutex};
   state_->handles.erase(name);
   return {};
@@ -258,37 +248,6 @@ caf::error runtime::await_ready(timespan limit) {
 
 caf::error runtime::await_all(timespan limit) {
   return await_workers(state_, limit, [](std::size_t size) { return size; });
-}
-
-caf::expected<pool_stats> runtime::stats(const std::string& name) const {
-  if (auto ctx = state_->pools->find(name))
-    return ctx->stats();
-  return no_pool(name);
-}
-
-caf::expected<std::vector<command_info>>
-runtime::commands(const std::string& name) const {
-  auto ctx = state_->pools->find(name);
-  if (!ctx)
-    return no_pool(name);
-  for (auto& worker : ctx->stats().workers)
-    if (auto info = ctx->info(worker.incarnation))
-      return std::move(info->commands);
-  return make_error(pool_errc::no_available_worker,
-                    "no worker of pool \"" + name + "\" is ready");
-}
-
-caf::expected<std::string> runtime::observe(std::function<void(const event&)> f,
-                                            event_filter filter) {
-  return state_->events->observe(std::move(f), std::move(filter));
-}
-
-void runtime::stop_observing(const std::string& name) {
-  state_->events->remove(name);
-}
-
-const std::shared_ptr<event_hub>& runtime::events() const {
-  return state_->events;
 }
 
 caf::error runtime::recycle_worker(const std::string& pool,
@@ -377,7 +336,6 @@ caf::expected<runtime> start(caf::actor_system& sys, settings x,
                           *st->pools, "root");
     if (!plan)
       return plan.error();
-    watch_overruns(*st->events, *plan);
     st->handles.emplace(plan->handle.name(), plan->handle);
     spec.children.push_back(std::move(plan->spec));
   }
@@ -396,61 +354,6 @@ caf::expected<runtime> start(caf::actor_system& sys,
   if (!x)
     return x.error();
   return start(sys, std::move(*x));
-}
-
-namespace {
-
-// A pool without a runtime above it has a lifecycle manager of its own.
-caf::expected<planned_pool> plan_alone(caf::actor_system& sys, pool_settings x,
-                                       std::shared_ptr<event_hub> events,
-                                       const std::string& path) {
-  auto alone = std::make_shared<pool_registry>();
-  if (!events)
-    events = std::make_shared<event_hub>(sys);
-  auto plan = plan_pool(sys, std::move(x), events, *alone, path,
-                        {lifecycle_child(alone)});
-  if (plan)
-    watch_overruns(*events, *plan);
-  return plan;
-}
-
-} // namespace
-
-caf::expected<pool_child> make_pool_child(caf::actor_system& sys,
-                                          pool_settings x,
-                                          std::shared_ptr<event_hub> events,
-                                          const std::string& path) {
-  auto plan = plan_alone(sys, std::move(x), std::move(events), path);
-  if (!plan)
-    return plan.error();
-  return pool_child{std::move(plan->spec), std::move(plan->handle)};
-}
-
-caf::expected<linked_pool> start_linked(caf::local_actor* starter,
-                                        pool_settings x,
-                                        std::shared_ptr<event_hub> events) {
-  auto& sys = starter->home_system();
-  auto plan = plan_alone(sys, std::move(x), events, "linked");
-  if (!plan)
-    return plan.error();
-  supervisor_spec spec;
-  spec.name = "linked";
-  spec.events = std::move(events);
-  spec.children = {std::move(plan->spec)};
-  auto supervisor = start_supervisor(sys, std::move(spec));
-  if (!supervisor)
-    return supervisor.error();
-  // Nobody starts the pool again, whatever this one ends of.
-  on_exit(*supervisor,
-          [ctx = plan->context](const caf::error&) { ctx->close(); });
-  starter->link_to(*supervisor);
-  // A supervisor does not heed links whose other end has ended normally. And
-  // somebody has to keep it, if only the handle of its pool is kept.
-  on_exit(caf::actor_cast<caf::strong_actor_ptr>(starter),
-          [supervisor = *supervisor](const caf::error&) {
-            ask_to_stop(supervisor);
-          });
-  return linked_pool{*supervisor, std::move(plan->handle)};
 }
 
 } // namespace charmer

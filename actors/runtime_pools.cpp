@@ -11,6 +11,24 @@ namespace charmer {
 
 // -- statistics ---------------------------------------------------------------
 
+caf::expected<pool_stats> runtime::stats(const std::string& name) const {
+  if (auto ctx = state_->pools->find(name))
+    return ctx->stats();
+  return no_pool(name);
+}
+
+caf::expected<std::vector<command_info>>
+runtime::commands(const std::string& name) const {
+  auto ctx = state_->pools->find(name);
+  if (!ctx)
+    return no_pool(name);
+  for (auto& worker : ctx->stats().workers)
+    if (auto info = ctx->info(worker.incarnation))
+      return std::move(info->commands);
+  return make_error(pool_errc::no_available_worker,
+                    "no worker of pool \"" + name + "\" is ready");
+}
+
 std::vector<pool_stats> runtime::all_stats() const {
   std::vector<pool_stats> result;
   for (auto& ctx : state_->pools->all())
@@ -65,7 +83,7 @@ bool runtime::unregister(const std::string& name) {
   return state_->pools->functions->remove(name);
 }
 
-// -- the life of workers ---------------------------------------------------
+// -- the life of workers ------------------------------------------------------
 
 caf::expected<std::vector<worker_metadata>>
 runtime::metadata(const std::string& name) const {
@@ -126,7 +144,20 @@ caf::error runtime::check_interface(const std::string& name,
   return make_error(pool_errc::unsupported, std::move(text));
 }
 
-// -- observers of one pool ----------------------------------------------------
+// -- observers ----------------------------------------------------------------
+
+caf::expected<std::string> runtime::observe(std::function<void(const event&)> f,
+                                            event_filter filter) {
+  return state_->events->observe(std::move(f), std::move(filter));
+}
+
+void runtime::stop_observing(const std::string& name) {
+  state_->events->remove(name);
+}
+
+const std::shared_ptr<event_hub>& runtime::events() const {
+  return state_->events;
+}
 
 caf::error runtime::add_observer(const std::string& pool_name, handler_spec x) {
   if (!state_->pools->find(pool_name))

@@ -57,7 +57,7 @@ void python_worker::adopt() {
     auto what = session_->blank_failure();
     what.text = failure_of(session_->start_error()).text;
     auto error = make_error(pool_errc::start_failed, what);
-    session_->tell_died(error);
+    session_->tell_died({.reason = error});
     quit_with(std::move(error), what);
     return;
   }
@@ -329,7 +329,9 @@ void python_worker::conclude(wire::exit_status status) {
     what.traceback = dump_.text();
   tell_dropped();
   auto error = make_error(code, what);
-  session_->tell_died(error, overdue_ && status.signal != 0, child_->killed());
+  session_->tell_died({.reason = error,
+                       .overdue = overdue_ && status.signal != 0,
+                       .killed = child_->killed()});
   if (expelled_)
     quit_with(make_error(supervision_errc::planned_stop), what);
   else if (stop_reason_ && session_->planned())

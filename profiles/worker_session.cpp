@@ -50,15 +50,14 @@ bool worker_session::planned() {
   return planned_;
 }
 
-void worker_session::tell_died(caf::error reason, bool overdue, bool killed) {
-  bool planned;
+void worker_session::tell_died(worker_death how) {
   {
     std::lock_guard guard{mutex_};
     if (std::exchange(told_, true))
       return;
-    planned = planned_;
+    how.planned = planned_;
   }
-  what_.host->died({std::move(reason), planned, overdue, killed});
+  what_.host->died(std::move(how));
 }
 
 bool worker_session::told() {
@@ -110,7 +109,8 @@ void worker_session::tell_buried() {
     what.text =
         "its actor was ended from outside: " + describe_reason(ended_by_);
   }
-  tell_died(make_error(pool_errc::worker_died, std::move(what)), false, true);
+  tell_died({.reason = make_error(pool_errc::worker_died, std::move(what)),
+             .killed = true});
 }
 
 } // namespace charmer

@@ -49,9 +49,9 @@ public:
   void plan_end();
   bool planned();
 
-  /// The actor collected the process and tells the pool. `overdue`: it was not
-  /// done within worker_shutdown.
-  void tell_died(caf::error reason, bool overdue = false, bool killed = false);
+  /// The actor collected the process and tells the pool, once. Whether that was
+  /// planned is known here.
+  void tell_died(worker_death how);
 
   /// Whether the pool has heard of the death.
   bool told();
