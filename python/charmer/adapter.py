@@ -182,6 +182,10 @@ def tear_down_thread(adapter: Optional[Adapter]) -> None:
         logging.getLogger("charmer").exception("teardown_thread failed")
 
 
+class AdapterError(Exception):
+    """The adapter cannot be had; the text says what to do."""
+
+
 class Mark(NamedTuple):
     """What `@command` writes onto a function."""
 
@@ -208,7 +212,10 @@ def command(
     """Makes a method or a function a command. The function stays as it is.
 
     Where nothing is decorated, every public function is a command; where
-    something is, only that.
+    something is, only that. In a class that is decided by the class: what
+    `__init__` or `setup` put into the place of a method, as in
+    `self.predict = functools.lru_cache(self.predict)`, is called instead of it,
+    and what cannot be called is refused.
 
     Args:
         name: what the host calls it; the function's own name if not given.

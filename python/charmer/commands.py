@@ -19,14 +19,11 @@ import sys
 from types import ModuleType
 from typing import Any, Callable, Dict, Iterable, Optional, Tuple, Type
 
-from charmer.adapter import Adapter, ThreadSafeAdapter, mark_of
+from charmer.adapter import Adapter, AdapterError, Mark, mark_of
 from charmer.health import BUILT_IN
+from charmer.methods import Found, in_adapter
 
 PING = "ping"
-
-
-class AdapterError(Exception):
-    """The adapter cannot be had; the text says what to do."""
 
 
 class Command:
@@ -35,8 +32,9 @@ class Command:
     __slots__ = ("name", "function", "idempotent", "signature", "doc",
                  "unhurried", "streams", "awaits", "special")  # fmt: skip
 
-    def __init__(self, name: str, function: Callable[..., Any]) -> None:
-        mark = mark_of(function)
+    def __init__(
+        self, name: str, function: Callable[..., Any], mark: Optional[Mark]
+    ) -> None:
         self.name = name
         self.function = function
         self.idempotent = mark is not None and mark.idempotent
@@ -55,7 +53,6 @@ class Command:
 
 
 Commands = Dict[str, Command]
-Found = Iterable[Tuple[str, Callable[..., Any]]]
 
 
 def load(
@@ -119,7 +116,7 @@ def functions_of(
     path = name.partition(":")[2]
     if callable(target) and not inspect.isclass(target):
         check_no_method(name, path, target)
-        return [(path.rpartition(".")[2], target)]
+        return [(path.rpartition(".")[2], target, mark_of(target))]
     raise AdapterError(
         f"{name!r} is neither a class derived from charmer.Adapter nor a "
         f"function, but {target!r:.200}"
@@ -247,44 +244,6 @@ def look_up(module: ModuleType, path: str) -> Any:
     return target
 
 
-def in_adapter(kind: Type[Adapter], owner: Any) -> Found:
-    """The marked methods, or if there are none, the public ones, as the owner
-    (the class, or its instance) has them."""
-    base = ThreadSafeAdapter if issubclass(kind, ThreadSafeAdapter) else Adapter
-    names = dict.fromkeys(
-        name
-        for cls in reversed(kind.__mro__)
-        if cls not in (object, Adapter, ThreadSafeAdapter)
-        for name in vars(cls)
-        if not name.startswith("_") and not hasattr(base, name)
-    )
-    if base is ThreadSafeAdapter:
-        check_names(kind, names)
-    static = {name: inspect.getattr_static(owner, name) for name in names}
-    # Properties are left alone: looking at them would run the user's code.
-    plain = [
-        (name, getattr(owner, name))
-        for name, value in static.items()
-        if inspect.isfunction(value)
-        or isinstance(value, (staticmethod, classmethod))
-    ]
-    return marked(plain) or plain
-
-
-def check_names(kind: Type[Adapter], names: Iterable[str]) -> None:
-    """Refuses methods that instances hide by what they have themselves."""
-    for name in names:
-        if name in ThreadSafeAdapter.__annotations__ and inspect.isroutine(
-            getattr(kind, name, None)
-        ):
-            raise AdapterError(
-                f"{kind.__name__}.{name} cannot be called: self.{name} is what "
-                "charmer.ThreadSafeAdapter has under this name. Give the "
-                "method another one; that of its command may be given by "
-                f'@charmer.command(name="{name}")'
-            )
-
-
 def in_module(module: ModuleType) -> Found:
     """The marked functions, or if there are none, the public ones that are
     defined in this module."""
@@ -293,30 +252,28 @@ def in_module(module: ModuleType) -> Found:
         for name, value in vars(module).items()
         if inspect.isroutine(value)
     ]
-    return marked(functions) or [
-        (name, value)
-        for name, value in functions
-        if not name.startswith("_") and value.__module__ == module.__name__
-    ]
-
-
-def marked(functions: Found) -> Found:
-    """Those that are decorated, under the names that they were given."""
-    return [
-        (mark.name or name, function)
+    marked: Found = [
+        (mark.name or name, function, mark)
         for name, function in functions
         for mark in [mark_of(function)]
         if mark is not None
+    ]
+    return marked or [
+        (name, function, None)
+        for name, function in functions
+        if not name.startswith("_")
+        # (A method of a builtin class does not say where it is from.)
+        and getattr(function, "__module__", None) == module.__name__
     ]
 
 
 def table(adapter: str, found: Found) -> Commands:
     """The commands by name, the built-in one included."""
     commands: Commands = {}
-    for name, function in found:
+    for name, function, mark in found:
         if name in commands:
             raise AdapterError(f"{adapter!r} has two commands named {name!r}")
-        commands[name] = Command(name, function)
+        commands[name] = Command(name, function, mark)
     if PING in commands:
         raise AdapterError(
             f"{adapter!r} has a command named {PING!r}, which is built in: "
@@ -330,8 +287,8 @@ def table(adapter: str, found: Found) -> Commands:
     for function in BUILT_IN:
         name = function.__name__
         if name not in commands:
-            commands[name] = Command(name, function)
-            commands[name].idempotent = True
+            mark = Mark(name, idempotent=True)
+            commands[name] = Command(name, function, mark)
     return commands
 
 

@@ -123,10 +123,11 @@ def load(name: str, options: Dict[str, Any], threads: int) -> bool:
 def described(error: BaseException) -> Dict[str, Any]:
     """The error in words; of the user's own ones also where."""
     try:
-        from charmer import commands, failures
+        from charmer import failures
+        from charmer.adapter import AdapterError
     except ImportError:  # no protobuf: there is no more to say
         return {"error": f"charmer cannot be imported: {error}"}
-    if isinstance(error, commands.AdapterError):
+    if isinstance(error, AdapterError):
         return {"error": str(error)}
     told = {
         "error": f"{type(error).__name__}: {failures.text_of(error)}",

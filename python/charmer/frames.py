@@ -10,8 +10,9 @@ import platform
 import sys
 from typing import Any, Callable, Iterable, Optional, Tuple
 
+from charmer.adapter import AdapterError
 from charmer.channel import Bytes, Large
-from charmer.commands import AdapterError, Command
+from charmer.commands import Command
 from charmer.texts import clean
 from charmer.wire import frames_pb2 as wire
 

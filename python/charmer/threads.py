@@ -29,10 +29,9 @@ from typing import Tuple, Union
 from google.protobuf.message import DecodeError
 
 from charmer import telemetry
-from charmer.adapter import set_up_thread, tear_down_thread
+from charmer.adapter import AdapterError, set_up_thread, tear_down_thread
 from charmer.cancellation import clock
 from charmer.channel import Bytes, Large, ProtocolError
-from charmer.commands import AdapterError
 from charmer.conversation import Conversation, Stopped, name_of_running
 from charmer.execution import Executor, Kind, set_running
 from charmer.failures import failure

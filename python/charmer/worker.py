@@ -26,6 +26,7 @@ from typing import Any, Dict, NoReturn, Optional
 from google.protobuf.message import DecodeError
 
 from charmer import commands, context, options, records, tracebacks
+from charmer.adapter import AdapterError
 from charmer.channel import ProtocolError, Receiver, Sender
 from charmer.conversation import Conversation, Stopped
 from charmer.descriptors import Taken
@@ -133,7 +134,7 @@ class Worker:
         try:
             words = words_of(self.page, threads)
         except ValueError as error:
-            raise commands.AdapterError(str(error)) from None
+            raise AdapterError(str(error)) from None
         rest = (self.receiver, self.sender, words, told, self.limit)
         if threads == 1:
             return Serial(*rest)
@@ -159,7 +160,7 @@ class Worker:
         """What the host is told instead of Ready."""
         if isinstance(error, VersionError):
             return failure(0, Kind.VERSION, str(error), self.limit)
-        if isinstance(error, (commands.AdapterError, options.OptionsError)):
+        if isinstance(error, (AdapterError, options.OptionsError)):
             return failure(0, Kind.START, str(error), self.limit)
         return failure(0, Kind.START, error, self.limit)
 
