@@ -36,6 +36,7 @@ from charmer.progress import RUNNING, Slot
 
 LOOK_EVERY = 1_000_000  # ns between two looks of `cancelled` into the pipe
 BACKLOG = 4 << 20  # bytes of frames, above which `cancelled` reads no more
+MANY = 64  # of what came early or too late, from where on it is looked through
 
 
 class SerialExecutor(Executor):
@@ -145,6 +146,7 @@ class Serial(Conversation):
         """Waits for frames. An empty list: there will be none."""
         set_running(None)
         if self.eventful and not self.calm():
+            self.forget()
             return self.from_backlog()
         if not self.turn.acquire(False):
             return self.from_backlog()
@@ -176,6 +178,29 @@ class Serial(Conversation):
             self.eventful = False
             return True
 
+    def forget(self) -> None:
+        """Where somebody waits all the time: forgets what came too late for
+        calls that are over. Nothing runs, so what is not over is in the
+        backlog; or was, and has left a thread that waits for the host."""
+        told, early = self.cancels.told.copy(), self.early.copy()
+        if len(told) + len(early) <= MANY:
+            return
+        # What is told of now, and was not then, is left alone: its call may
+        # have come after the look into the backlog.
+        ids = {
+            getattr(open_frame(data)[1], "id", 0)
+            for data in self.backlog.copy()
+            if is_call(data)
+        }
+        for asked in list(self.questions.open.values()):
+            if asked.running is not None:
+                ids.add(asked.running.call.id)
+        for id in told - ids:
+            self.cancels.forget(id)
+        with self.news:
+            for id in early.keys() - ids:
+                self.early.pop(id, None)
+
     def from_backlog(self) -> List[Bytes]:
         """What came while a command ran; or, where others read, what comes."""
         self.idle = True
@@ -185,9 +210,10 @@ class Serial(Conversation):
         finally:
             self.idle = False
         frames: List[Bytes] = []
-        while self.backlog:
-            frames.append(self.backlog.popleft())
-            self.backlog_bytes -= len(frames[-1])
+        with self.news:
+            frames.extend(self.backlog)
+            self.backlog.clear()
+            self.backlog_bytes = 0
         if self.broken is not None and not frames:
             raise self.broken
         return frames
@@ -204,7 +230,7 @@ class Serial(Conversation):
     ) -> bool:
         if threading.get_ident() == self.main:
             self.executor.flush()
-            self.keep(self.batch)
+            self.keep_batch()
             return self.wait_turn(ready, until)
         with self.news:
             self.waiting += 1
@@ -236,28 +262,42 @@ class Serial(Conversation):
             self.keep(frames)
 
     def keep(self, frames: Iterable[Bytes]) -> None:
-        """Routes what is no call; the rest waits in the backlog."""
+        """Routes what is no call; the rest waits in the backlog, each before
+        anything that comes after it is routed."""
         self.eventful = True
         try:
-            for data in self.sorted(frames):
-                self.backlog_bytes += len(data)
-                self.backlog.append(data)
+            for data in frames:
+                if not self.routed(data):
+                    with self.news:
+                        self.backlog.append(data)
+                        self.backlog_bytes += len(data)
         except DecodeError as error:
             self.broken = error
             self.close()
 
-    def sorted(self, frames: Iterable[Bytes]) -> List[Bytes]:
-        """Routes what is no call; the rest, in its order. (The iterator of a
-        batch is used up by this.)"""
+    def keep_batch(self) -> None:
+        """The same of what the main thread has taken already, and so came
+        before what is in the backlog."""
+        self.eventful = True
         left: List[Bytes] = []
-        for data in frames:
-            if data and data[0] == CALL_TAG:
-                left.append(data)
-                continue
-            kind, body = open_frame(data)
-            if kind is not None and not self.route(kind, body):
-                left.append(data)
-        return left
+        try:
+            for data in self.batch:  # which is used up by this
+                if not self.routed(data):
+                    left.append(data)
+        except DecodeError as error:
+            self.broken = error
+            self.close()
+        with self.news:
+            self.backlog.extendleft(reversed(left))
+            self.backlog_bytes += sum(map(len, left))
+
+    def routed(self, data: Bytes) -> bool:
+        """Takes a frame to those whom it concerns. False: it has its place in
+        the order of the calls."""
+        if is_call(data):
+            return False
+        kind, body = open_frame(data)
+        return kind is None or self.route(kind, body)
 
     def is_cancelled(self, now: Running) -> bool:
         """Asks the page; and now and then looks into the pipe."""
@@ -268,7 +308,7 @@ class Serial(Conversation):
             return False
         self.looked = at
         if threading.get_ident() == self.main:
-            self.keep(self.batch)
+            self.keep_batch()
         if self.backlog_bytes < BACKLOG and self.turn.acquire(blocking=False):
             try:
                 self.read_once(0)
@@ -288,7 +328,7 @@ class Serial(Conversation):
         self.executor.flush()
         task = self.tasks[call] = loop.create_task(outcome(work))
         task.set_name(name_of_running())
-        self.keep(self.batch)
+        self.keep_batch()
         self.attend()
         try:
             value, error = loop.run_until_complete(task)
@@ -340,3 +380,8 @@ class Serial(Conversation):
     def state(self) -> Dict[str, Any]:
         block = self.slot.block
         return {"threads": 1, "running": int(block[RUNNING] != 0)}
+
+
+def is_call(data: Bytes) -> bool:
+    """Whether a frame begins as a call does."""
+    return len(data) > 0 and data[0] == CALL_TAG

@@ -303,6 +303,81 @@ def test_a_thread_that_was_left_asks_while_nothing_else_happens(host):
     poll(lambda: len(host.value("what_was_left")) == 500, "all arrived")
 
 
+def leave_asker(host):
+    """A thread that waits for an answer from now on; returns its question."""
+    host.send(host.make_call("leaves_asker", 1))
+    frames = [host.receive() for _ in range(2)]
+    return next(x.host_call for x in frames if x.HasField("host_call"))
+
+
+def test_what_comes_too_late_is_forgotten_while_a_thread_waits(host):
+    leave_asker(host)
+    for n in range(500):
+        call = host.make_call("plain", n)
+        host.send(call)
+        assert host.receive().result.id == call.call.id
+        host.send(
+            wire.Frame(cancel=wire.Cancel(id=call.call.id)),
+            wire.Frame(credit=wire.Credit(id=call.call.id, chunks=1)),
+        )
+    told, early = host.value("what_is_known")
+    assert told <= 100 and early <= 100
+
+
+def test_what_comes_early_is_not_forgotten_while_a_thread_waits(
+    start, tmp_path
+):
+    host = start("asks")
+    leave_asker(host)
+    gate = str(tmp_path / "gate")
+    first = host.make_call("asks_at", gate)
+    calls = [host.make_call("plain", n) for n in range(200)]
+    streams = [
+        host.make_call("twice", n, stream=True, credit=0) for n in range(100)
+    ]
+    host.send(first)
+    host.send(
+        *calls,
+        *streams,
+        *(wire.Frame(cancel=wire.Cancel(id=x.call.id)) for x in calls[1::2]),
+        *(
+            wire.Frame(credit=wire.Credit(id=x.call.id, chunks=3))
+            for x in streams
+        ),
+        wire.Frame(ping=wire.Ping(id=7)),
+    )
+    assert host.receive().pong.id == 7
+    open(gate, "w").close()
+    reply(host, host.receive().host_call, 2)
+    assert host.receive().result.id == first.call.id
+    for n, call in enumerate(calls):
+        frame = host.receive()
+        assert frame.WhichOneof("body") == ("failure" if n % 2 else "result")
+        assert (frame.failure.id or frame.result.id) == call.call.id
+    ends = []
+    while len(ends) < len(streams):
+        frame = host.receive()
+        if frame.WhichOneof("body") == "end":
+            ends.append((frame.end.id, frame.end.chunks))
+    assert ends == [(call.call.id, 2) for call in streams]
+
+
+def test_calls_keep_their_order_while_a_thread_reads(start, tmp_path):
+    host = start("asks", page=True)
+    leave_asker(host)
+    gate = str(tmp_path / "gate")
+    first = host.make_call("asks_at", gate)
+    calls = [host.make_call("plain", n) for n in range(20)]
+    host.send(first, *calls[:10])
+    poll(lambda: host.page.running == first.call.id, "it runs")
+    host.send(*calls[10:], wire.Frame(ping=wire.Ping(id=7)))
+    assert host.receive().pong.id == 7
+    open(gate, "w").close()
+    reply(host, host.receive().host_call, 2)
+    ids = [host.receive().result.id for _ in range(21)]
+    assert ids == [call.call.id for call in (first, *calls)]
+
+
 def test_a_loop_of_the_users_and_a_helper_thread_ask(host):
     call = host.make_call("own_loop", 5)
     host.send(call)

@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import contextvars
 import logging
+import os
 import threading
 import time
 
@@ -122,6 +123,11 @@ def leaves_asker(count):
 
 def what_was_left():
     return list(left)
+
+
+def twice(value):
+    yield value
+    yield value
 
 
 def stream_of_answers(count):
@@ -249,3 +255,20 @@ def remembers(value):
     said = session.setdefault("said", [])
     said.append(value)
     return [session.name, said]
+
+
+# -- while a thread waits for the host all the time ----------------------------
+
+
+def asks_at(path):
+    """Asks once there is a file."""
+    while not os.path.exists(path):
+        time.sleep(0.001)
+    return charmer.host.call("double", [1])
+
+
+def what_is_known():
+    """How much the worker remembers of calls that the host gave up, or gave
+    credit to."""
+    worker = charmer.context.worker
+    return [len(worker.cancels.told), len(worker.early)]
