@@ -13,13 +13,13 @@ import inspect
 import os
 import sys
 import traceback
-from typing import Any, Awaitable, NoReturn, Optional, Union
+from typing import Any, Coroutine, NoReturn, Optional, Union
 
 from charmer import commands
 from charmer.cancellation import Cancelled, clock
 from charmer.channel import CHUNK, Large
 from charmer.context import Running, running
-from charmer.conversation import Conversation
+from charmer.conversation import Conversation, awaited
 from charmer.failures import failure
 from charmer.frames import raw_result
 from charmer.payloads import BadArguments, BadResult, Encoder, TooLarge, decode
@@ -103,8 +103,6 @@ class Executor:
         now = running.get()
         assert now is not None
         call = now.call
-        if inspect.isawaitable(value) and not inspect.iscoroutine(value):
-            value = awaited(value)
         try:
             if call.stream:
                 return self.streamed(value, now, started)
@@ -116,7 +114,7 @@ class Executor:
                 frame.result.value.json = data
                 frame.result.elapsed_ns = self.ended - started
                 return self.checked(frame)
-            value = self.conversation.run(value, call.id)
+            value = self.conversation.run(as_coroutine(value), call.id)
             self.ended = clock()
             return self.result(call.id, value, self.ended - started)
         except BadResult as error:
@@ -130,8 +128,8 @@ class Executor:
         stream = Stream(now, self.encoder)
         conversation.open_stream(stream)
         try:
-            if inspect.iscoroutine(value):
-                value = conversation.run(value, stream.id)
+            while inspect.isawaitable(value):  # which may return another one
+                value = conversation.run(as_coroutine(value), stream.id)
             if hasattr(value, "__anext__"):
                 conversation.run(pump_async(stream, value), stream.id)
             elif hasattr(value, "__next__"):
@@ -254,9 +252,9 @@ class Executor:
         return until is not None and clock() >= until
 
 
-async def awaited(value: Awaitable[Any]) -> Any:
+def as_coroutine(value: Any) -> Coroutine[Any, Any, Any]:
     """As a coroutine, what compiled code or a client library calls one."""
-    return await value
+    return value if inspect.iscoroutine(value) else awaited(value)
 
 
 def yields(value: object) -> bool:

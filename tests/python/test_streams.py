@@ -204,6 +204,37 @@ def test_what_is_no_generator_is_one_chunk(host, command, arguments, expected):
     assert values(chunks) == expected and end.chunks == len(expected)
 
 
+@pytest.mark.parametrize(
+    "command, arguments, expected",
+    [
+        ("returns_generator", [3], [0, 1, 2]),
+        ("returns_async_generator", [3], [0, 1, 2]),
+        ("returns_awaitable_generator", [3], [0, 1, 2]),
+        ("returns_coroutine", [1, 2], [3]),
+        ("returns_task", [1, 2], [3]),
+    ],
+)
+def test_what_a_coroutine_returns_is_streamed_as_if_it_was_called_itself(
+    host, command, arguments, expected
+):
+    chunks, end = chunks_until_end(host, stream(host, command, *arguments))
+    assert values(chunks) == expected and end.chunks == len(expected)
+    value = host.value(command, *arguments)
+    assert value == (expected if "generator" in command else expected[0])
+
+
+@pytest.mark.parametrize("command", ["generator", "async_generator"])
+def test_what_a_coroutine_returns_is_closed_when_it_is_cancelled(
+    host, tmp_path, command
+):
+    log = str(tmp_path / "log")
+    id = stream(host, f"returns_{command}", 5, log, credit=1)
+    assert host.receive().chunk.number == 0
+    host.send(wire.Frame(cancel=wire.Cancel(id=id)))
+    assert host.receive().failure.kind == Failure.CANCELLED
+    assert lines(log)[-1] == "closed"
+
+
 @pytest.mark.parametrize("command", ["count", "acount"])
 def test_a_generator_that_is_called_for_one_answer_is_a_list(host, command):
     assert host.value(command, 5) == [0, 1, 2, 3, 4]

@@ -309,3 +309,28 @@ def hangs(path: str) -> None:
 def touch(path: str) -> int:
     mark(path, "touched")
     return os.getpid()
+
+
+# -- coroutines that return what is not over -----------------------------------
+
+
+async def returns_generator(to: int, log: str = ""):
+    await asyncio.sleep(0)
+    return count(to, log)
+
+
+async def returns_async_generator(to: int, log: str = ""):
+    await asyncio.sleep(0)
+    return acount(to, log)
+
+
+async def returns_coroutine(a: int, b: int):
+    return add(a, b)
+
+
+async def returns_task(a: int, b: int):
+    return asyncio.ensure_future(add(a, b))
+
+
+async def returns_awaitable_generator(to: int):
+    return returns_async_generator(to)
