@@ -16,7 +16,8 @@ is the one that is interrupted. In one with several all stacks, and that is for
 a worker that will not live on: a frame that is left while faulthandler reads it
 ends the whole process.
 
-Threading: the thread `charmer-stacks`. DUMP is blocked in all others.
+Threading: the thread `charmer-stacks`. DUMP is blocked in all others, and so
+in programs that they start; not in children that they fork.
 """
 
 from __future__ import annotations
@@ -70,6 +71,11 @@ def write_on_request() -> None:
     threading.Thread(
         target=answer_requests, name="charmer-stacks", daemon=True
     ).start()
+
+
+def leave_to_main_thread() -> None:
+    """In a forked child, which has no other: DUMP reaches that."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {DUMP})
 
 
 def write_at_last(all_threads: bool) -> None:

@@ -44,7 +44,7 @@ Kind = wire.Failure
 def main(taken: Taken) -> NoReturn:
     """Runs a worker on these descriptors, to the end of the process. Threads
     that the user has left behind do not keep it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the host's
+    signal.signal(signal.SIGINT, ignore)  # Ctrl-C is the host's
     tracebacks.write_on_request()
     try:
         worker = Worker(taken)
@@ -67,6 +67,11 @@ def main(taken: Taken) -> NoReturn:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
     os._exit(status)
+
+
+def ignore(number: int, frame: Optional[FrameType]) -> None:
+    """A signal that nothing is done about. (Not SIG_IGN, which processes that
+    the worker starts would inherit.)"""
 
 
 class Worker:
@@ -171,8 +176,8 @@ class Worker:
     def tear_down(self) -> int:
         """The last thing that happens. Returns the exit status. Whoever finds
         that it takes too long kills it: a SIGTERM asks for what is being done
-        already. (Not SIG_IGN, which processes that it starts would inherit.)"""
-        signal.signal(signal.SIGTERM, lambda number, frame: None)
+        already."""
+        signal.signal(signal.SIGTERM, ignore)
         status = 0
         try:
             if self.conversation is not None:
@@ -218,6 +223,7 @@ class Worker:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         self.release_signals()
+        tracebacks.leave_to_main_thread()
 
 
 def wind_up(conversation: Conversation) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import sys
 
 import pytest
 from conftest import LIMIT, poll
@@ -41,7 +42,7 @@ def test_stdin_is_empty_for_user_code(start):
 def test_closing_the_standard_descriptors_does_no_harm(start):
     host = start("hostile", page=True)
     assert host.value("closes") == 1
-    assert host.value("signals")[0] is True
+    assert host.value("signals") is True
     assert host.page.begun_count == 2
     host.close()
     assert host.wait() == 0
@@ -58,7 +59,30 @@ def test_a_child_inherits_nothing_of_the_protocol(start):
 
 def test_ctrl_c_is_ignored(start):
     host = start("hostile")
-    assert host.value("signals") == [True, None]
+    assert host.value("signals") is True
+
+
+def test_a_program_that_a_command_starts_does_not_ignore_ctrl_c(start):
+    host = start("hostile")
+    assert host.value("interrupted", sys.executable) == -signal.SIGINT
+
+
+def test_a_forked_child_blocks_no_signal(start):
+    assert int(start("hostile").value("blocked_in_a_fork"), 16) == 0
+
+
+def test_a_forked_child_tells_what_it_does_as_well(start, tmp_path):
+    host = start("hostile")
+    gate = str(tmp_path / "gate")
+    child = host.value("holder", gate)
+    os.kill(child, signal.SIGRTMIN + 4)
+    text = b""
+    while b"End of all tracebacks" not in text:
+        readable, _, _ = select.select([host.process.stderr], [], [], LIMIT)
+        assert readable, text
+        text += os.read(host.process.stderr.fileno(), 65536)
+    assert b"in holder" in text
+    open(gate, "w").close()
 
 
 def test_a_worker_that_ends_in_a_command_leaves_the_earlier_answers(start):

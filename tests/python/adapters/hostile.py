@@ -180,8 +180,36 @@ def waits(path: str) -> int:
     return 1
 
 
-def signals() -> list:
-    return [
-        signal.getsignal(signal.SIGINT) == signal.SIG_IGN,
-        os.kill(os.getpid(), signal.SIGINT),
-    ]
+def signals() -> bool:
+    """Lives through Ctrl-C."""
+    os.kill(os.getpid(), signal.SIGINT)
+    return True
+
+
+def blocked_in_a_fork() -> str:
+    """The signals that a forked child blocks."""
+    here, there = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(there, blocked("self").encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    return os.read(here, 100).decode()
+
+
+def blocked(process: str) -> str:
+    with open(f"/proc/{process}/status") as status:
+        return next(x.split()[1] for x in status if x.startswith("SigBlk"))
+
+
+def interrupted(interpreter: str) -> int:
+    """Starts a program and sends it Ctrl-C; returns its status."""
+    code = "import time; print('here', flush=True); time.sleep(20)"
+    with subprocess.Popen(
+        [interpreter, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as program:
+        program.stdout.readline()
+        program.send_signal(signal.SIGINT)
+        return program.wait(20)
