@@ -176,7 +176,7 @@ def tear_down_thread(adapter: Optional[Adapter]) -> None:
         return
     try:
         adapter.teardown_thread()
-    except Exception:
+    except BaseException:  # nothing else ends because of it
         import logging
 
         logging.getLogger("charmer").exception("teardown_thread failed")

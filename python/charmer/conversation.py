@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
+import select
 import threading
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, Coroutine, Dict
 from typing import List, Optional, Tuple
@@ -21,6 +23,7 @@ from charmer.cancellation import clock
 from charmer.channel import Bytes, Receiver, Sender
 from charmer.commands import Commands
 from charmer.context import Running, correlation, running
+from charmer.descriptors import wake_pipe
 from charmer.options import Options
 from charmer.progress import Cancellations, Words
 from charmer.questions import Question, Questions
@@ -71,6 +74,11 @@ class Conversation:
         self.closed = False  # nothing comes any more
         self.stopping = False  # SIGTERM came
         self.forked = False  # this is a child that a command has forked
+        # Written to when who reads is to look up.
+        self.awake, self.waker = wake_pipe()
+        self.poll = select.poll()
+        self.poll.register(receiver.fd, select.POLLIN)
+        self.poll.register(self.awake, select.POLLIN)
         # -- whose turn it is to read
         self.turn = threading.Lock()
         self.serving = False  # it is the main thread's, until that has done
@@ -159,6 +167,20 @@ class Conversation:
         with self.news:
             self.news.notify_all()
 
+    def interrupt(self) -> None:
+        """Has who reads look up. From any thread."""
+        try:
+            os.write(self.waker, b".")
+        except BlockingIOError:
+            pass  # there is plenty to read
+
+    def readable(self, happened: List[Tuple[int, int]]) -> bool:
+        """Whether, of what `poll` says, there is something of the host's."""
+        which = dict(happened)
+        if self.awake in which:
+            os.read(self.awake, 4096)
+        return self.receiver.fd in which
+
     # -- frames that are no calls ----------------------------------------------
 
     def route(self, kind: Optional[str], body: Any) -> bool:
@@ -211,6 +233,12 @@ class Conversation:
             stream.grant(0)
         with self.news:
             self.news.notify_all()
+
+    def finish(self) -> None:
+        """The host is asked no more: those who still wait for it, or read, are
+        told. In the main thread, before the adapter is torn down."""
+        self.close()
+        self.interrupt()
 
     # -- the running call ------------------------------------------------------
 

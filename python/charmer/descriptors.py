@@ -16,7 +16,7 @@ import os
 import resource
 import stat
 import sys
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Tuple
 
 PAGE = 3
 """The descriptor on which the host hands over the progress page."""
@@ -55,6 +55,18 @@ def move_up(fd: int) -> int:
     moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, max(lowest, 4))
     os.set_blocking(moved, True)
     return moved
+
+
+def wake_pipe() -> Tuple[int, int]:
+    """A pipe by which one thread wakes another, whose writer never waits."""
+    reader, writer = os.pipe()
+    try:
+        ends = move_up(reader), move_up(writer)
+    finally:
+        os.close(reader)
+        os.close(writer)
+    os.set_blocking(ends[1], False)
+    return ends
 
 
 def take_page() -> Optional[mmap.mmap]:

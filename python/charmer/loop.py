@@ -12,6 +12,7 @@ Threading: see the functions.
 from __future__ import annotations
 
 import contextvars
+import logging
 import threading
 from typing import TYPE_CHECKING, Any, Callable, Coroutine, List, Optional
 from typing import Tuple
@@ -31,6 +32,18 @@ async def outcome(work: Coroutine[Any, Any, Any]) -> Outcome:
         return None, error
 
 
+def run_on(run: Callable[..., Any], *arguments: Any) -> Any:
+    """Runs a loop by `run` until that returns. What leaves it is no concern of
+    who waits: a task of the user's, or a callback, has raised SystemExit."""
+    while True:
+        try:
+            return run(*arguments)
+        except (SystemExit, KeyboardInterrupt):
+            logging.getLogger("charmer").exception(
+                "a task of the event loop has tried to end the worker"
+            )
+
+
 def new_loop() -> asyncio.AbstractEventLoop:
     """A loop that is not running yet, the one of this thread."""
     import asyncio
@@ -48,7 +61,8 @@ def wind_up(loop: asyncio.AbstractEventLoop) -> None:
     for task in left:
         task.cancel()
     if left:  # they may refuse, so not for ever
-        loop.run_until_complete(asyncio.wait(left, timeout=5))
+        end = loop.create_task(asyncio.wait(left, timeout=5))
+        run_on(loop.run_until_complete, end)
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
 
@@ -70,7 +84,7 @@ class LoopThread:
 
         name_thread()
         asyncio.set_event_loop(self.loop)
-        self.loop.run_forever()
+        run_on(self.loop.run_forever)
         wind_up(self.loop)
 
     def run(

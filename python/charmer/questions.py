@@ -73,8 +73,9 @@ class Question:
         return None if self.until is None else (self.until - clock()) / 1e9
 
     def send(self) -> None:
-        """Asks the host."""
-        self.conversation.sender.send_frame(self.frame)
+        """Asks the host, if there is one."""
+        if not self.conversation.closed:
+            self.conversation.sender.send_frame(self.frame)
         self.frame = b""
 
     def settled(self) -> bool:

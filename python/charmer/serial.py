@@ -16,7 +16,6 @@ What a call costs is kept small: see tests/python/measure_loop.py for figures.
 
 from __future__ import annotations
 
-import select
 import threading
 from collections import deque
 from typing import Any, Callable, Coroutine, Deque, Dict, Iterable, Iterator
@@ -31,7 +30,7 @@ from charmer.context import Running
 from charmer.conversation import Conversation, Stopped, name_of_running
 from charmer.execution import LINGER, Executor, set_running
 from charmer.frames import CALL_TAG, open_call, open_frame
-from charmer.loop import new_loop, outcome, wind_up
+from charmer.loop import new_loop, outcome, run_on, wind_up
 from charmer.progress import RUNNING, Slot
 
 LOOK_EVERY = 1_000_000  # ns between two looks of `cancelled` into the pipe
@@ -87,8 +86,6 @@ class Serial(Conversation):
         self.broken: Optional[Exception] = None
         # -- who waits and reads
         self.waiting = 0  # threads that wait and are not the main one
-        self.poll = select.poll()
-        self.poll.register(self.receiver.fd, select.POLLIN)
         self.attending = False  # the event loop reads
         self.slot = Slot(self.cancels)
         self.executor = SerialExecutor(self, self.slot)
@@ -249,7 +246,8 @@ class Serial(Conversation):
 
     def read_once(self, seconds: Optional[float]) -> None:
         try:
-            if not self.poll.poll(None if seconds is None else seconds * 1000):
+            limit = None if seconds is None else seconds * 1000
+            if not self.readable(self.poll.poll(limit)):
                 return
             frames = self.receiver.pull()
         except (ProtocolError, OSError) as error:
@@ -331,7 +329,7 @@ class Serial(Conversation):
         self.keep_batch()
         self.attend()
         try:
-            value, error = loop.run_until_complete(task)
+            value, error = run_on(loop.run_until_complete, task)
         finally:
             self.tasks.pop(call, None)
             self.leave()
@@ -373,7 +371,6 @@ class Serial(Conversation):
             tear_down_thread(self.adapter)
 
     def end(self) -> None:
-        self.closed = True
         if self.loop is not None:
             wind_up(self.loop)
 

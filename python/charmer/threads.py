@@ -16,8 +16,6 @@ Threading: as said at each class.
 from __future__ import annotations
 
 import logging
-import os
-import select
 import signal
 import threading
 import time
@@ -131,14 +129,9 @@ class Threads(Conversation):
         self.dropped = False  # calls that had not begun, after SIGTERM
         self.broken: Optional[BaseException] = None
         self.alive = threads
-        # Written to when a thread ends; and by Python for every signal, since
-        # one that comes just before a `poll` would not end that.
-        self.awake, self.waker = os.pipe()
-        os.set_blocking(self.waker, False)
+        # By Python for every signal, since one that comes just before a `poll`
+        # would not end that.
         signal.set_wakeup_fd(self.waker, warn_on_full_buffer=False)
-        self.poll = select.poll()
-        self.poll.register(self.receiver.fd, select.POLLIN)
-        self.poll.register(self.awake, select.POLLIN)
 
     # -- starting --------------------------------------------------------------
 
@@ -193,7 +186,7 @@ class Threads(Conversation):
         else:
             ready.put(None)
         finally:
-            os.write(self.waker, b".")
+            self.interrupt()
         try:
             while True:
                 work = self.calls.get()
@@ -208,7 +201,7 @@ class Threads(Conversation):
         finally:
             with self.lock:
                 self.alive -= 1
-            os.write(self.waker, b".")
+            self.interrupt()
 
     def answer(self, executor: ThreadExecutor, work: Work) -> None:
         """Runs one call and answers it."""
@@ -248,7 +241,7 @@ class Threads(Conversation):
     def serve(self, frames: List[Bytes]) -> None:
         self.take(frames)
         self.serving = True
-        os.write(self.waker, b".")  # who has the turn gives it up
+        self.interrupt()  # who has the turn gives it up
         with self.turn:
             try:
                 self.read_on()
@@ -281,10 +274,7 @@ class Threads(Conversation):
 
     def pull(self, happened: List[Tuple[int, int]]) -> List[Bytes]:
         """The frames that have come."""
-        which = dict(happened)
-        if self.awake in which:
-            os.read(self.awake, 4096)
-        if self.receiver.fd not in which:
+        if not self.readable(happened):
             return []
         frames = self.receiver.pull()
         if frames is None:
@@ -367,7 +357,7 @@ class Threads(Conversation):
         def begun_by_main(task: Any) -> None:
             task.set_name(name)
             self.tasks[call] = task
-            task.add_done_callback(lambda _: os.write(self.waker, b"."))
+            task.add_done_callback(lambda _: self.interrupt())
 
         def read_meanwhile(done: threading.Event) -> None:
             self.wait(done.is_set)
@@ -389,7 +379,6 @@ class Threads(Conversation):
             return self.loop_thread
 
     def end(self) -> None:
-        self.closed = True
         if self.loop_thread is not None:
             self.loop_thread.stop()
 

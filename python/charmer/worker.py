@@ -19,6 +19,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from inspect import isawaitable, iscoroutinefunction
 from types import FrameType
 from typing import Any, Dict, NoReturn, Optional
@@ -56,6 +57,11 @@ def main(taken: Taken) -> NoReturn:
         status = 0  # the host is gone: as the end of stdin
     except (ProtocolError, DecodeError) as error:
         print(f"charmer: protocol error: {error}", file=sys.stderr)
+        status = 1
+    except SystemExit as error:  # of a signal handler of the user's
+        status = error.code if isinstance(error.code, int) else 1
+    except BaseException:  # this, too, is the end of all threads
+        traceback.print_exc()
         status = 1
     status = worker.tear_down() or status
     for stream in (sys.stdout, sys.stderr):
@@ -228,9 +234,11 @@ class Worker:
 
 def wind_up(conversation: Conversation) -> None:
     """Tears the adapter down. A teardown that is `async def` needs the event
-    loop; any other comes when nothing runs any more."""
+    loop; any other comes when nothing runs any more. To either the host is gone,
+    and so it is to threads that it waits for."""
     adapter = conversation.adapter
     conversation.rest()
+    conversation.finish()
     try:
         if adapter is not None and iscoroutinefunction(adapter.teardown):
             conversation.settled(adapter.teardown())

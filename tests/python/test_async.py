@@ -84,6 +84,15 @@ def test_an_exit_is_that_calls_failure(host):
     assert host.value("add", 1, 1) == 2
 
 
+def test_an_exit_of_what_a_coroutine_has_left_ends_neither_it_nor_the_loop(
+    host,
+):
+    assert host.value("leaves_exit") == 1
+    assert host.value("add", 2, 3) == 5
+    said = "\n".join(x.text for x in host.logs)
+    assert "from a task" in said and "from a callback" in said
+
+
 def test_arguments_that_do_not_fit_name_the_signature(host):
     failure = host.call("add", 1)
     assert failure.kind == Failure.BAD_ARGUMENTS

@@ -140,6 +140,49 @@ def test_a_teardown_that_asks_is_told_that_nobody_answers(start, threads):
 
 
 @both
+@pytest.mark.parametrize("how", ["close", "drain", "sigterm"])
+@pytest.mark.parametrize("adapter", ["WaitsForAsker", "WaitsForAskerAsync"])
+def test_a_teardown_may_wait_for_a_thread_that_asks_the_application(
+    spawn, threads, how, adapter
+):
+    host = spawn()
+    frame = host.hello(f"hooks:{adapter}", threads=threads)
+    if frame.WhichOneof("body") == "host_call":
+        assert host.receive().WhichOneof("body") == "ready"
+    else:
+        assert host.receive().host_call.function == "next"
+    assert host.value("run") == 1
+    if how == "close":
+        host.close()
+    elif how == "drain":
+        host.send(wire.Frame(drain=wire.Drain()))
+    else:
+        host.process.send_signal(signal.SIGTERM)
+    assert host.wait() == (-signal.SIGTERM if how == "sigterm" else 0)
+    assert host.stderr() == "nobody there\ntorn down\n"
+
+
+@both
+def test_a_teardown_of_a_thread_that_exits_ends_nothing_else(start, threads):
+    host = start("hooks:ExitsAtTheEnd", threads=threads)
+    host.close()
+    assert host.wait() == 0
+    assert host.stderr() == "torn down\n"
+    with pytest.raises(EOFError):
+        host.receive()
+    texts = [x.text for x in host.logs if "teardown_thread failed" in x.text]
+    assert len(texts) == threads and "no more" in texts[0]
+
+
+def test_a_signal_handler_that_exits_ends_the_worker(start):
+    host = start("hooks:ExitsAtTheEnd")
+    host.value("exits_on", signal.SIGUSR1)
+    host.process.send_signal(signal.SIGUSR1)
+    assert host.wait() == 4
+    assert host.stderr() == "torn down\n"
+
+
+@both
 def test_sigterm_does_not_cut_a_teardown_off(start, threads, tmp_path):
     gate = str(tmp_path / "gate")
     host = start("hooks:SlowEnd", threads=threads, options={"gate": gate})

@@ -4,6 +4,7 @@ import asyncio
 import functools
 import itertools
 import os
+import sys
 import threading
 import time
 
@@ -230,6 +231,19 @@ async def acount(to: int, log: str = ""):
 async def afails():
     yield 1
     raise ValueError("in the middle")
+
+
+async def leaves_exit() -> int:
+    """Leaves a task, and a callback, that would end the program."""
+
+    async def work():
+        sys.exit("from a task")
+
+    loop = asyncio.get_running_loop()
+    loop.call_soon(sys.exit, "from a callback")
+    leaves_exit.kept = asyncio.ensure_future(work())
+    await asyncio.sleep(0.01)
+    return 1
 
 
 async def leaves_task(log: str) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 import threading
 import time
@@ -155,6 +156,56 @@ class AskingAtTheEnd(charmer.Adapter):
 
     def run(self) -> int:
         return 1
+
+
+class WaitsForAsker(charmer.Adapter):
+    """Its thread asks the application all the time; its end waits for that."""
+
+    thread_safe = True
+
+    def setup(self) -> None:
+        self.thread = threading.Thread(target=self.ask)
+        self.thread.start()
+
+    def ask(self) -> None:
+        try:
+            while True:
+                charmer.host.call("next")
+        except charmer.HostGone:
+            print("nobody there", flush=True)
+
+    def run(self) -> int:
+        return 1
+
+    def teardown(self) -> None:
+        self.thread.join()
+        print("torn down")
+
+
+class WaitsForAskerAsync(WaitsForAsker):
+    async def teardown(self) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self.thread.join)
+        print("torn down")
+
+
+class ExitsAtTheEnd(charmer.ThreadSafeAdapter):
+    """Leaves a thread that never ends."""
+
+    def setup(self) -> None:
+        threading.Thread(target=time.sleep, args=(600,)).start()
+
+    def run(self) -> int:
+        return 1
+
+    def exits_on(self, number: int) -> None:
+        signal.signal(number, lambda *_: sys.exit(4))
+
+    def teardown_thread(self) -> None:
+        sys.exit("no more")
+
+    def teardown(self) -> None:
+        print("torn down")
 
 
 class SlowEnd(charmer.Adapter):
