@@ -231,11 +231,11 @@ class Encoder:
                 check_keys(value, "result")
             return data
         except RecursionError:
-            self.active.clear()
             raise BadResult("the result is nested too deeply") from None
         except Exception as error:
-            self.active.clear()
             raise BadResult(culprit(value, error)) from None
+        finally:
+            self.active.clear()  # nothing is left there, but after errors
 
 
 def json_chunks(active: Dict[int, Any]) -> Callable[[Any, int], Sequence[str]]:

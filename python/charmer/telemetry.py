@@ -119,8 +119,8 @@ def encoded(values: Optional[Values]) -> bytes:
         return b"{}"
     try:
         return json.dumps(values, allow_nan=False, default=repr).encode()
-    except (TypeError, ValueError, RecursionError):  # NaN, odd keys, cycles
-        told = {str(key): plain(value) for key, value in values.items()}
+    except Exception:  # NaN, odd keys, cycles, a `__repr__` that raises
+        told = {text(key, str): plain(value) for key, value in values.items()}
         return json.dumps(told).encode()
 
 
@@ -128,6 +128,14 @@ def plain(value: Any) -> Any:
     """The value if it is JSON, else its text."""
     try:
         json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        return repr(value)
+    except Exception:
+        return text(value)
     return value
+
+
+def text(value: Any, of: Callable[[Any], str] = repr) -> str:
+    """Of whatever it is."""
+    try:
+        return of(value)
+    except Exception:  # of the user's; an int that has too many digits
+        return f"(a {type_name(type(value))} that cannot be shown)"

@@ -75,6 +75,8 @@ def test_an_exit_while_the_result_is_encoded_is_that_calls_failure(start):
     host = start("results")
     host.call("get", "exit")
     assert host.value("get", "int") == 1
+    assert "not today" in host.call("get", "exits once").exception.text
+    assert host.value("get", "exits once") == {"a": 1}
 
 
 @pytest.mark.parametrize("digits", [20, 308, 309, 400, 4300])

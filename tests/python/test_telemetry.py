@@ -55,6 +55,13 @@ def test_what_is_no_json_becomes_text(host):
     assert json.loads(event.metadata) == {"1": "{2}"}
 
 
+def test_what_has_no_text_does_not_fail_the_call(host):
+    (event,) = emit(host, command="emits_broken")
+    assert b'"ok": 1' in event.measurements
+    (shown,) = json.loads(event.metadata).values()
+    assert shown == "(a asks.Broken that cannot be shown)"
+
+
 @pytest.mark.parametrize("fail", [False, True])
 def test_a_span_measures_and_says_how_it_ended(host, fail):
     (event,) = emit(host, fail, command="spans")

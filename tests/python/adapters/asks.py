@@ -216,6 +216,16 @@ def emits_odd():
     return 1
 
 
+class Broken:
+    def __repr__(self):
+        raise RuntimeError("no text")
+
+
+def emits_broken():
+    charmer.telemetry.emit("broken", {"n": 10**5000, "ok": 1}, {"x": Broken()})
+    return 1
+
+
 def spans(fail):
     try:
         with charmer.telemetry.span("work", {"kind": "test"}) as measured:
