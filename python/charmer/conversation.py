@@ -207,15 +207,14 @@ class Conversation:
             stream = self.streams.get(call)
             if stream is None:
                 self.early[call] = self.early.get(call, 0) + chunks
-                return
-        stream.grant(chunks)
+            else:
+                stream.grant(chunks)
 
     def open_stream(self, stream: Stream) -> None:
         """A stream begins, and is to be told of what comes for it."""
         with self.news:
             self.streams[stream.id] = stream
-            chunks = self.early.pop(stream.id, 0)
-        stream.grant(chunks)
+            stream.grant(self.early.pop(stream.id, 0))
 
     def cancel(self, call: int) -> None:
         """The host no longer wants it. It may run, wait here, or be over."""
@@ -229,9 +228,9 @@ class Conversation:
         self.closed = True
         for asked in list(self.questions.open.values()):
             asked.on_reply()
-        for stream in list(self.streams.values()):
-            stream.grant(0)
         with self.news:
+            for stream in list(self.streams.values()):
+                stream.grant(0)
             self.news.notify_all()
 
     def finish(self) -> None:

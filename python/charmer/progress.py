@@ -23,7 +23,7 @@ may be asked by any.
 from __future__ import annotations
 
 import mmap
-from typing import FrozenSet, Optional, Set
+from typing import FrozenSet, Optional, Set, Tuple
 
 MAGIC = 0x43484D5200000001
 RING = 256  # without a page of the host's
@@ -61,18 +61,20 @@ class Cancellations:
     def __init__(self, words: Words) -> None:
         self.words = words
         self.ring = words[RING_SIZE_AT]
-        self.seen = 0
-        self.in_ring: FrozenSet[int] = frozenset()
+        # How many there were at the last look, and which. Always together: two
+        # threads that look at once may finish in any order.
+        self.looked: Tuple[int, FrozenSet[int]] = (0, frozenset())
         self.told: Set[int] = set()
 
     def has(self, call: int) -> bool:
         """Whether the host has cancelled this call."""
-        if self.words[CANCEL_COUNT_AT] != self.seen:
+        seen, in_ring = self.looked
+        if self.words[CANCEL_COUNT_AT] != seen:
             count: int = self.words[CANCEL_COUNT_AT]
             ids = self.words[HEADER : HEADER + min(count, self.ring)]
-            self.in_ring = frozenset(ids.tolist())
-            self.seen = count
-        return call in self.in_ring or call in self.told
+            in_ring = frozenset(ids.tolist())
+            self.looked = count, in_ring
+        return call in in_ring or call in self.told
 
     def add(self, call: int) -> None:
         """A Cancel frame has told of it."""

@@ -35,9 +35,9 @@ class Question:
         self.function = function
         self.running = running.get()
         self.until = self.limit(timeout)
-        self.id = conversation.questions.add(self)
         self.reply: Optional[wire.HostReply] = None
         self.on_reply: Callable[[], None] = nothing
+        self.id = conversation.questions.add(self)  # seen by who reads
         self.frame = self.make_frame(arguments)
 
     def make_frame(self, arguments: Any) -> bytes:

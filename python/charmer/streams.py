@@ -30,12 +30,13 @@ class Stream:
         self.conversation = running.conversation
         self.encoder = encoder
         self.id: int = running.call.id
-        self.granted: int = running.call.credit  # written by who reads frames
+        self.granted: int = running.call.credit
         self.number = 0  # of chunks sent
         self.on_grant: Callable[[], None] = nothing
 
     def grant(self, chunks: int) -> None:
-        """The host takes so many more."""
+        """The host takes so many more. REQUIRES: the lock `news`, since who
+        opens a stream has what came early, while another reads what comes."""
         self.granted += chunks
         self.on_grant()
 
