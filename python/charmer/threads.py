@@ -18,11 +18,9 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-import time
-from inspect import isawaitable
 from queue import Empty, SimpleQueue
 from typing import Any, Callable, Coroutine, Dict, List, Optional, Set
-from typing import Tuple, Union
+from typing import Tuple
 
 from google.protobuf.message import DecodeError
 
@@ -31,15 +29,14 @@ from charmer.adapter import AdapterError, set_up_thread, tear_down_thread
 from charmer.cancellation import clock
 from charmer.channel import Bytes, Large, ProtocolError
 from charmer.conversation import Conversation, Stopped, name_of_running
-from charmer.execution import Executor, Kind, set_running
-from charmer.failures import failure
+from charmer.execution import set_running
 from charmer.frames import gil_enabled, open_frame
-from charmer.health import BUILT_IN
 from charmer.loop import LoopThread, name_thread
-from charmer.progress import RUNNING, Slot
-from charmer.safety import Checker, Run, ThreadSafetyError
+from charmer.progress import RUNNING
+from charmer.safety import Checker
 from charmer.tally import Tally
 from charmer.texts import call_name
+from charmer.thread_executor import ThreadExecutor
 from charmer.wire import frames_pb2 as wire
 
 
@@ -51,60 +48,6 @@ class Work:
     def __init__(self, call: wire.Call, received: int) -> None:
         self.call = call
         self.received = received
-
-
-FAILURE_TAG = b"\x92\x01"  # field 18 of Frame, length-delimited
-
-
-class ThreadExecutor(Executor):
-    """One of the N threads. Counts what it has run, and has it checked."""
-
-    def __init__(self, conversation: Threads, number: int) -> None:
-        super().__init__(conversation, Slot(conversation.cancels, number))
-        self.checker = conversation.checker
-        self.entered: Optional[Run] = None
-        self.breach: Optional[ThreadSafetyError] = None
-        self.tally = Tally()
-        self.thread = 0  # its ident
-        # of the last one that it has begun
-        self.command = ""
-        self.correlation = ""
-
-    def execute(self, call: wire.Call, received: int) -> Union[bytes, Large]:
-        command = self.commands.get(call.command)
-        if command is None:
-            return super().execute(call, received)
-        self.command = command.name
-        self.correlation = call.correlation
-        began = clock()
-        checked = not command.awaits and command.function not in BUILT_IN
-        if self.checker is None or not checked:
-            frame = super().execute(call, received)
-        else:
-            self.breach = None
-            self.entered = self.checker.enter(command.name)
-            frame = super().execute(call, received)
-            self.leave_checker()
-            if self.breach is not None:
-                frame = failure(
-                    call.id, Kind.EXCEPTION, self.breach, self.limit
-                )
-        failed = type(frame) is bytes and frame.startswith(FAILURE_TAG)
-        self.tally.add(command.name, clock() - began, failed)
-        return frame
-
-    def special(self, value: Any, started: int) -> Union[bytes, Large]:
-        # Behind a decorator it shows only now: it runs on the loop, and there
-        # never two at once.
-        if isawaitable(value) or hasattr(value, "__anext__"):
-            self.leave_checker()
-        return super().special(value, started)
-
-    def leave_checker(self) -> None:
-        """What has begun in this thread, if anything, has ended."""
-        if self.entered is not None and self.checker is not None:
-            self.breach = self.checker.leave(self.entered)
-            self.entered = None
 
 
 class Threads(Conversation):
@@ -121,7 +64,6 @@ class Threads(Conversation):
         self.active: Set[int] = set()  # waiting or running
         self.lock = threading.Lock()
         self.loop_thread: Optional[LoopThread] = None
-        self.began = time.monotonic()
         self.gil = gil_enabled()
         # -- how it ends
         self.idle = False
@@ -225,8 +167,6 @@ class Threads(Conversation):
             if self.gil:
                 return
             self.gil = True
-        import logging
-
         logging.getLogger("charmer").warning(
             "the GIL is enabled again, by a module that does not support "
             "running without it and was imported within %s: commands of this "
