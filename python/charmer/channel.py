@@ -143,6 +143,8 @@ class Sender:
                     self.write(self.deferred.popleft())
             finally:
                 self.owner = 0
+        if self.deferred:  # by one that came after the last look
+            self.send()
 
     def write(self, data: Bytes) -> None:
         """Writes all of it, however often that takes."""

@@ -236,7 +236,7 @@ def look_up(module: ModuleType, path: str) -> Any:
         try:
             target = getattr(target, name)
         except AttributeError:
-            public = [x for x in vars(target) if not x.startswith("_")]
+            public = [x for x in dir(target) if not x.startswith("_")]
             raise AdapterError(
                 f"module {module.__name__!r} ({module.__file__}) has no "
                 f"{path!r}{nearest(name, public)}"

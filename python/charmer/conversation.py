@@ -150,7 +150,8 @@ class Conversation:
                 return False
             if not self.serving and self.turn.acquire(blocking=False):
                 try:
-                    if not ready():
+                    # (Who had it before has taken what was to interrupt him.)
+                    if not (ready() or self.closed or self.serving):
                         self.read_once(left)
                 finally:
                     self.turn.release()

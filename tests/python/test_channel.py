@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 
 from conftest import LIMIT
 
@@ -32,6 +33,31 @@ def test_a_send_in_the_middle_of_a_send_of_the_same_thread_comes_after_it():
     thread.join(LIMIT)
     assert not thread.is_alive(), "it waits for itself"
     assert os.read(reading, 100) == b"one two inner "
+    os.close(reading)
+    os.close(writing)
+
+
+def test_what_comes_after_the_last_look_is_sent_as_well():
+    from charmer.channel import Sender
+
+    reading, writing = os.pipe()
+    sender = Sender(writing)
+
+    class Struck(deque):
+        """A finalizer that logs strikes when it was found empty."""
+
+        left = 1
+
+        def __len__(self) -> int:
+            found = super().__len__()
+            if found == 0 and self.left:
+                self.left = 0
+                sender.send(b"last ")
+            return found
+
+    sender.deferred = Struck()
+    sender.send(b"first ")
+    assert os.read(reading, 100) == b"first last "
     os.close(reading)
     os.close(writing)
 

@@ -71,6 +71,28 @@ def test_the_host_may_end_at_the_moment_in_which_it_is_asked(conversation):
         asked.answer()
 
 
+@pytest.mark.parametrize("what", ["closed", "serving"])
+def test_who_gets_the_turn_when_it_is_not_his_any_more_does_not_read(
+    conversation, what
+):
+    class Turn:
+        """It is got after it was looked for."""
+
+        def acquire(self, blocking):
+            setattr(conversation, what, True)
+            return True
+
+        def release(self):
+            conversation.closed = True
+
+    def read_once(seconds):
+        raise AssertionError("nobody interrupts this")
+
+    conversation.turn = Turn()
+    conversation.read_once = read_once
+    assert conversation.wait_turn(lambda: False, None) is False
+
+
 class Ring:
     """The words of the page. Who looks first is late."""
 

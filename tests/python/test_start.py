@@ -66,6 +66,7 @@ def test_options_reach_the_constructor_and_setup_runs_before_calls(start):
         ("no_such.inner:X", ["no module 'no_such'"]),
         ("model:Modell", ["has no 'Modell'", "did you mean 'Model'"]),
         ("model:not_a_command", ["neither a class", "nor a function"]),
+        ("model:not_a_command.x", ["has no 'not_a_command.x'"]),
         ("model:Plain", ["neither a class"]),
         ("empty", ["has no command"]),
         ("takes_ping", ["built in"]),
