@@ -110,8 +110,8 @@ def check_overridden(kind: Type[Adapter], classes: Iterable[type]) -> None:
     if hidden:
         raise AdapterError(
             f"{kind.__name__} has no command: it overrides those that it "
-            f"inherits ({', '.join(hidden)}) without @charmer.command. Decorate "
-            "what is to be a command"
+            f"inherits ({', '.join(hidden)}) without @charmer.command. "
+            "Decorate what is to be a command"
         )
 
 

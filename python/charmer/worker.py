@@ -59,7 +59,10 @@ def main(taken: Taken) -> NoReturn:
         print(f"charmer: protocol error: {error}", file=sys.stderr)
         status = 1
     except SystemExit as error:  # of a signal handler of the user's
-        status = error.code if isinstance(error.code, int) else 1
+        status = error.code if isinstance(error.code, int) else 0
+        if isinstance(error.code, str):
+            print(error.code, file=sys.stderr)
+            status = 1
     except BaseException:  # this, too, is the end of all threads
         traceback.print_exc()
         status = 1
@@ -234,8 +237,8 @@ class Worker:
 
 def wind_up(conversation: Conversation) -> None:
     """Tears the adapter down. A teardown that is `async def` needs the event
-    loop; any other comes when nothing runs any more. To either the host is gone,
-    and so it is to threads that it waits for."""
+    loop; any other comes when nothing runs any more. To either the host is
+    gone, and so it is to threads that it waits for."""
     adapter = conversation.adapter
     conversation.rest()
     conversation.finish()
