@@ -218,7 +218,9 @@ void deaths(const told_ptr& heard) {
   x.intensity = 2;
   x.restart_backoff = {.minimum = 10ms, .maximum = 50ms};
   scene s{heard, x};
-  CHECK(s.call("poison")); // retried, then quarantined, then degraded
+  // Retried, then quarantined, then degraded.
+  auto poisoned = s.call("poison");
+  CHECK_MESSAGE(poisoned == pool_errc::poisoned, describe(poisoned));
   CHECK(s.eventually([](auto& p) {
     return p.workers.size() == 1 && p.workers[0].state == worker_state::ready;
   }));
