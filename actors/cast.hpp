@@ -44,8 +44,9 @@ inline void cast(const pool_handle& pool, caf::message what,
 template <class Self>
 auto cast(Self* self, const pool_handle& pool, caf::message what,
           call_options options = {}) {
-  return request(self, pool.actor(), caf::infinite, cast_atom_v,
-                 std::move(options), std::move(what));
+  auto limit = detail::response_limit(self->system(), pool, options);
+  return request(self, pool.actor(), limit, cast_atom_v, std::move(options),
+                 std::move(what));
 }
 
 inline auto cast(caf::scoped_actor& self, const pool_handle& pool,
@@ -65,7 +66,8 @@ inline void broadcast(const pool_handle& pool, caf::message what,
 template <class Self>
 auto broadcast(Self* self, const pool_handle& pool, caf::message what,
                call_options options = {}) {
-  return request(self, pool.actor(), caf::infinite, broadcast_atom_v,
+  auto limit = detail::response_limit(self->system(), pool, options);
+  return request(self, pool.actor(), limit, broadcast_atom_v,
                  std::move(options), std::move(what));
 }
 
@@ -86,10 +88,11 @@ caf::actor spawn_gatherer(caf::actor_system& sys, const pool_handle& pool,
 template <class Self>
 auto broadcall(Self* self, const pool_handle& pool, caf::message what,
                call_options options = {}) {
+  auto limit = detail::response_limit(self->system(), pool, options);
   return request(self,
                  detail::spawn_gatherer(self->system(), pool, std::move(what),
                                         std::move(options)),
-                 caf::infinite, gather_atom_v);
+                 limit, gather_atom_v);
 }
 
 inline auto broadcall(caf::scoped_actor& self, const pool_handle& pool,

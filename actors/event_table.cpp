@@ -80,6 +80,11 @@ std::vector<event_kind> make_table() {
        "a collection of the application's threw, or chose what is not there",
        {},
        {"pool"}},
+      {"charmer.profile.failed",
+       error,
+       "a profile of the application's threw; told once for each function",
+       {},
+       {"pool"}},
 
       // -- workers
       {"charmer.worker.spawned",

@@ -7,7 +7,8 @@
 //
 // A function runs in a thread of its own: it may block, and call pools. What it
 // throws, and an error that it returns, is raised in Python as HostError, with
-// type and text. What it calls carries the correlation of the command's call.
+// type and text. What it calls carries the correlation of the command's call,
+// but has a deadline of its own, and goes on when that call has ended.
 // One that calls back into the pool whose command called it needs another
 // worker; a call that could only wait for itself is answered would_deadlock.
 //

@@ -61,7 +61,9 @@ void no_answer(self_ptr self, const pool_context_ptr& ctx, const worker_view& w,
 }
 
 void ask(self_ptr self, const pool_context_ptr& ctx, const worker_view& w) {
-  auto question = ctx->profile->health_check(w);
+  auto question =
+      ctx->ask_profile("health_check", std::optional<health_question>{},
+                       [&](auto& profile) { return profile.health_check(w); });
   auto record = record_of(self, ctx, w.incarnation);
   auto door = caf::actor_cast<caf::actor>(ctx->door());
   if (!question || !record || !door)
@@ -74,22 +76,30 @@ void ask(self_ptr self, const pool_context_ptr& ctx, const worker_view& w) {
   request(self, door, caf::infinite, how, question->request)
       .then(
           [=, trouble = question->trouble](const reply& answer) {
-            if (auto why = trouble(answer); !why.empty())
-              bad_answer(self, ctx, w, why, false);
+            auto why = ctx->ask_profile(
+                "health_question::trouble", std::optional<std::string>{},
+                [&](auto&) { return std::optional{trouble(answer)}; });
+            if (why && !why->empty())
+              bad_answer(self, ctx, w, *why, false);
             else if (auto x = record_of(self, ctx, w.incarnation))
-              x->good_answer();
+              why ? x->good_answer() : x->no_answer();
           },
           [=](const caf::error& e) { no_answer(self, ctx, w, e); });
 }
 
-// Only those that are idle: a busy one has a deadline that shows.
+// Only those that have room for the question: a busy one has a deadline that
+// shows.
 void check_health(self_ptr self, const pool_context_ptr& ctx,
                   const pool_stats& stats) {
   if (stats.circuit_open)
     return; // the breaker's next request is not to be one of ours
+  auto capacity = ctx->ask_profile("get_capacity", 1u, [&](auto& profile) {
+    return profile.get_capacity(*ctx->settings);
+  });
   for (auto& w : stats.workers) {
     auto record = record_of(self, ctx, w.incarnation);
-    if (!record || w.running + w.ahead + w.line != 0 || w.held || w.overflow
+    auto busy = w.running >= capacity || w.ahead + w.line != 0;
+    if (!record || busy || w.held || w.overflow
         || !record->due(*ctx->settings, ctx->now()))
       continue;
     if (auto info = ctx->info(w.incarnation))
@@ -103,7 +113,9 @@ void see_progress(const pool_context_ptr& ctx, watched_worker& known,
                   const worker_stats& w, const worker_view& view) {
   auto finished =
       view.info.evidence ? view.info.evidence->finished() : w.requests;
-  auto load = ctx->profile->get_load(view);
+  auto load =
+      ctx->ask_profile("get_load", static_cast<std::uint32_t>(w.running),
+                       [&](auto& profile) { return profile.get_load(view); });
   auto now = ctx->now();
   if (finished != known.finished || load == 0) {
     known.finished = finished;

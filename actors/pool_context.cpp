@@ -246,6 +246,11 @@ std::uint64_t pool_context::reign() const {
   return reign_;
 }
 
+bool pool_context::draining() const {
+  std::lock_guard guard{reign_mutex_};
+  return draining_;
+}
+
 void pool_context::close() {
   close(reign());
 }
@@ -367,8 +372,22 @@ worker_stats pool_context::stats_of(worker_snapshot x, bool with_memory) const {
   result.task = std::move(x.task);
   result.runtime = x.running_for;
   if (auto known = with_memory ? info(x.incarnation) : std::nullopt)
-    result.memory = profile->get_memory(*known);
+    result.memory =
+        ask_profile("get_memory", std::uint64_t{0},
+                    [&](auto& profile) { return profile.get_memory(*known); });
   return result;
+}
+
+void pool_context::profile_failed(const char* question,
+                                  const std::string& why) const {
+  {
+    std::lock_guard guard{parts_mutex_};
+    if (!profile_faults_.insert(question).second)
+      return;
+  }
+  tell("charmer.profile.failed", severity::error,
+       "the profile \"" + settings->profile + "\" threw in " + question + ": "
+           + why);
 }
 
 pool_status pool_context::status() const {

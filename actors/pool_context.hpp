@@ -24,6 +24,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace charmer {
@@ -114,6 +115,7 @@ public:
   /// Refuses new requests from now on, also if its supervisor dies and is
   /// started again before the pool has ended: it is not to be open any more.
   void drain();
+  bool draining() const;
 
   /// Calls `f(effects)` on the core and carries the effects out.
   template <class F>
@@ -149,6 +151,20 @@ public:
       cast(who, std::forward<Ts>(xs)...);
   }
 
+  /// What the profile says. One of the application's may throw: that is told
+  /// once for each question, and the answer is `otherwise`.
+  template <class T, class F>
+  T ask_profile(const char* question, T otherwise, F f) const {
+    try {
+      return f(*profile);
+    } catch (const std::exception& e) {
+      profile_failed(question, e.what());
+    } catch (...) {
+      profile_failed(question, "what it threw is no std::exception");
+    }
+    return otherwise;
+  }
+
   /// What is known of the living incarnations, their handles left out, and
   /// which children they are.
   void remember(std::uint64_t incarnation, worker_info info, its_place where);
@@ -175,7 +191,7 @@ public:
 
   /// Tells an event of this pool.
   void tell(std::string name, severity level, std::string text,
-            const std::map<std::string, std::string>& details = {});
+            const std::map<std::string, std::string>& details = {}) const;
 
   /// A request that nobody waits for has failed: its error would be lost.
   void tell_failed(const caf_request& x, const caf::error& why);
@@ -243,6 +259,7 @@ private:
   void dismiss(const effects::dismissal& x, actor_runner* context);
   void watch(const caf::strong_actor_ptr& caller);
   void arm(time_point when);
+  void profile_failed(const char* question, const std::string& why) const;
 
   /// By code: what a request gets that was refused.
   std::array<caf::message,
@@ -255,6 +272,7 @@ private:
   std::atomic<bool> closed_ = false;
   caf::weak_actor_ptr door_; // set once, before anybody else knows us
   mutable std::mutex parts_mutex_;
+  mutable std::set<std::string> profile_faults_; // those that were told
   std::array<caf::actor_addr, 6> parts_;
   std::map<std::uint64_t, std::pair<worker_info, its_place>> workers_;
   std::map<std::string, std::uint64_t> recycled_;

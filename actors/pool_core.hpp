@@ -342,6 +342,7 @@ private:
                   effects& out);
   bool drop_if_late(std::uint32_t id, time_point now, effects& out);
   std::uint64_t queued() const;
+  std::uint64_t room_at_once() const;
   std::uint32_t head_of_queue() const;
   std::uint32_t next_for(std::uint32_t at) const;
 
@@ -386,6 +387,7 @@ private:
 
   // -- workers
   void vacate(std::uint32_t at, time_point now, effects& out);
+  void no_longer_starts(const slot& w);
   void retire(std::uint32_t at);
   void retire_namesakes(std::uint32_t at);
   void bury_all(std::uint32_t at, time_point now, effects& out);
@@ -459,8 +461,9 @@ private:
   span_sum waited_;
   span_sum busy_;
   std::uint64_t membership_ = 0;
-  std::uint32_t overflow_ = 0; // living overflow workers
-  std::uint32_t starting_ = 0; // workers that are not ready yet
+  std::uint32_t overflow_ = 0;          // living overflow workers
+  std::uint32_t starting_ = 0;          // workers that are not ready yet
+  std::uint32_t starting_overflow_ = 0; // of these, those without a seat
   std::uint32_t abandoned_ = 0;
   bool degraded_ = false;
   bool closing_ = false;

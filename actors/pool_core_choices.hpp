@@ -66,7 +66,7 @@ void pool_core<T>::decide(std::uint64_t reference, std::uint64_t incarnation,
   dequeue(id);
   auto& r = requests_[id];
   if (incarnation == 0 && limits_.queue) {
-    if (queued() >= limits_.queue_size + workers_.spare()) {
+    if (queued() >= limits_.queue_size + room_at_once()) {
       settle(id, pool_errc::queue_full, false, std::nullopt, now, out);
       forget(id, now, out);
       return;

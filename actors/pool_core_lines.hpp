@@ -110,6 +110,15 @@ std::uint64_t pool_core<T>::queued() const {
   return queue_[0].size + queue_[1].size + queue_[2].size;
 }
 
+// How many of those in the queue need no place there: some worker is idle, or
+// one of the overflow is being started for them, or can be.
+template <class T>
+std::uint64_t pool_core<T>::room_at_once() const {
+  auto unstarted =
+      limits_.max_overflow - std::min(limits_.max_overflow, overflow_);
+  return std::uint64_t{workers_.spare()} + starting_overflow_ + unstarted;
+}
+
 template <class T>
 std::uint32_t pool_core<T>::head_of_queue() const {
   for (auto& line : queue_)

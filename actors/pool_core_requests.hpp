@@ -253,7 +253,7 @@ bool pool_core<T>::fits(const submission& x, const route& to) {
       break;
     default:
       before = queued();
-      limit += workers_.spare();
+      limit += room_at_once();
       break;
   }
   return before < limit && waiting_bytes_ + x.bytes <= limits_.queue_bytes

@@ -80,8 +80,10 @@ template <class T>
 std::uint64_t pool_core<T>::add_worker(const vacancy& where, bool beside) {
   auto guard = brief_lock(mutex_);
   ++starting_;
-  if (where.seat == no_index)
+  if (where.seat == no_index) {
     ++overflow_;
+    ++starting_overflow_;
+  }
   auto& w = workers_[workers_.add(where.worker, where.seat)];
   w.beside = beside;
   w.request_limit =
@@ -107,7 +109,7 @@ bool pool_core<T>::worker_ready(std::uint64_t incarnation, worker handle,
   // It may have been retired while it started.
   auto takes_part = w.state == worker_state::starting;
   if (takes_part) {
-    --starting_;
+    no_longer_starts(w);
     w.state = worker_state::ready;
     if (w.seat != no_index) {
       auto before = seats_[w.seat].worker;
@@ -221,12 +223,19 @@ void pool_core<T>::declare(std::string_view command, bool idempotent) {
   commands_.declare(command, idempotent);
 }
 
+template <class T>
+void pool_core<T>::no_longer_starts(const slot& w) {
+  --starting_;
+  if (w.seat == no_index)
+    --starting_overflow_;
+}
+
 // It is given nothing more; what waits for it alone goes elsewhere.
 template <class T>
 void pool_core<T>::vacate(std::uint32_t at, time_point now, effects& out) {
   auto& w = workers_[at];
   if (w.state == worker_state::starting)
-    --starting_;
+    no_longer_starts(w);
   if (w.state == worker_state::ready)
     ++membership_;
   workers_.retire(at);

@@ -45,8 +45,9 @@ const std::string& correlation_of(const caf_request& x) {
   return x.correlation;
 }
 
-void pool_context::tell(std::string name, severity level, std::string text,
-                        const std::map<std::string, std::string>& details) {
+void pool_context::tell(
+    std::string name, severity level, std::string text,
+    const std::map<std::string, std::string>& details) const {
   event x;
   x.name = std::move(name);
   x.level = level;

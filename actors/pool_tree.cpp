@@ -237,6 +237,27 @@ caf::error check_names(const pool_settings& x) {
   return missing.empty() ? caf::error{} : make_error(missing);
 }
 
+// It may be the application's own.
+caf::error check_profile(const worker_profile& profile,
+                         const pool_settings& x) {
+  try {
+    if (auto errors = profile.check(x); !errors.empty())
+      return make_error(errors);
+    if (profile.get_capacity(x) == 0)
+      return make_error(std::vector<settings_error>{
+          {"profile", '"' + x.profile + '"',
+           "one whose workers run at least one request at once "
+           "(get_capacity)"}});
+    return {};
+  } catch (const std::exception& e) {
+    return make_error(pool_errc::start_failed,
+                      "the profile \"" + x.profile
+                          + "\" threw when it was asked whether it can serve "
+                            "pool \""
+                          + x.name + "\": " + e.what());
+  }
+}
+
 } // namespace
 
 caf::expected<planned_pool>
@@ -251,13 +272,15 @@ plan_pool(caf::actor_system& sys, pool_settings settings,
   auto profile = find_profile(settings.profile);
   if (!profile)
     return profile.error();
-  if (auto errors = (*profile)->check(settings); !errors.empty())
-    return make_error(errors);
+  if (auto err = check_profile(**profile, settings))
+    return err;
   auto name = settings.name;
   auto path = (above.empty() ? "" : above + "/") + id_of(name);
-  auto ctx = std::make_shared<pool_context>(
-      sys, std::move(settings), std::move(*profile), std::move(events),
-      pools.functions, path);
+  // Not in one block with its counters: callers that live longer than the pool
+  // hold those, and would hold all of it.
+  pool_context_ptr ctx{new pool_context(sys, std::move(settings),
+                                        std::move(*profile), std::move(events),
+                                        pools.functions, path)};
   if (!pools.enter(ctx))
     return make_error(pool_errc::already_started,
                       "a pool named \"" + name + "\" is running");

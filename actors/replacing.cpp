@@ -45,7 +45,9 @@ void replace(
   }
   auto pool = ctx->settings->name;
   if (auto known = ctx->info(w.incarnation))
-    w.memory = ctx->profile->get_memory(*known);
+    w.memory = ctx->ask_profile("get_memory", w.memory, [&](auto& profile) {
+      return profile.get_memory(*known);
+    });
   state_of(self).pools[pool].replacing.insert(w.worker);
   auto limit = ctx->settings->start_timeout + std::chrono::seconds(30);
   request(self, supervisor, limit, replace_child_atom_v, w.worker)

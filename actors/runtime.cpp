@@ -52,9 +52,13 @@ caf::error ask(const state_ptr& st, const caf::actor& whom, timespan limit,
                              "who was asked ended before it had answered; "
                              "whether it was done is not known"));
     });
+    auto done = [=](caf::error why) {
+      asker->demonitor(whom); // which would remember it else
+      asker->quit(std::move(why));
+    };
     request(asker, whom, limit, xs...)
-        .then([=](const Results&...) { asker->quit(); },
-              [=](caf::error& e) { asker->quit(std::move(e)); });
+        .then([=](const Results&...) { done({}); },
+              [=](caf::error& e) { done(std::move(e)); });
     // After the request: what is answered at once comes before the end is told.
     asker->monitor(whom);
   });
@@ -84,15 +88,24 @@ struct name_claim {
   const std::string& name;
 };
 
-// Asks the root to end a pool, once what was accepted is finished or half of
-// the limit is over.
+// How long to wait for what was accepted: no longer than half of the limit, and
+// not for what the workers need to stop afterwards.
+timespan drain_time(const pool_settings& x, timespan limit) {
+  auto half = limit / 2;
+  auto rest = limit - std::chrono::seconds(1);
+  return x.worker_shutdown < rest ? std::min(half, rest - x.worker_shutdown)
+                                  : half; // it is too short for that anyway
+}
+
+// Asks the root to end a pool, once what was accepted is finished or the time
+// for that is over.
 caf::error end_in_order(const state_ptr& st, const caf::actor& root,
                         pool_context& ctx, const std::string& id,
                         steady_clock::time_point end) {
   auto limit = until(end);
   ctx.drain();
   if (!ctx.settings->pool_sup_shutdown.kills_at_once())
-    ctx.core.wait_until_empty(after(limit / 2));
+    ctx.core.wait_until_empty(after(drain_time(*ctx.settings, limit)));
   return ask(st, root, until(end), terminate_child_atom_v, id);
 }
 
@@ -115,6 +128,47 @@ void bury(pool_registry& pools, pool_context& ctx,
                                         after(std::chrono::seconds(5))));
   ctx.close();
   pools.leave(ctx.settings->name);
+}
+
+// Waits until a pool that was told to end has ended, and forgets it. False: it
+// has not.
+// @param said what the root says of the order
+bool forget_ended(const state_ptr& st, const caf::actor& root,
+                  pool_context& ctx, const caf::error& said,
+                  steady_clock::time_point end) {
+  auto& name = ctx.settings->name;
+  // With the root everything stops, or has stopped.
+  auto is_over = !said || is(said, supervision_errc::not_found)
+                 || has_ended(root)
+                 || (is(said, supervision_errc::shutting_down)
+                     && ctx.core.wait_until_vacant(end));
+  if (!is_over)
+    return false;
+  // If the root does not get round to it, whoever starts the pool again is told
+  // of it; there is none any more either way.
+  ask(st, root, std::chrono::seconds(1), delete_child_atom_v, "pool " + name);
+  bury(*st->pools, ctx, end);
+  st->events->remove(watching_overruns(name, default_overrun_handler, {}).name);
+  std::lock_guard guard{st->mutex};
+  st->handles.erase(name);
+  return true;
+}
+
+// Observers end with what they observe, whoever still holds the hub; and before
+// a stop returns, unless they are slow.
+void end_observers(const state_ptr& st) {
+  caf::scoped_actor self{st->system};
+  auto end = after(2 * event_hub::drain_limit);
+  auto open = 0;
+  for (auto& x : st->events->which()) {
+    if (auto host = st->events->host(x.name)) {
+      self->monitor(host);
+      ++open;
+    }
+    st->events->remove(x.name);
+  }
+  while (open-- > 0 && await_down(self, until(end))) {
+  }
 }
 
 caf::error not_ready(const pool_context& ctx) {
@@ -181,7 +235,8 @@ caf::expected<pool_handle> runtime::pool(const std::string& name) const {
 
 caf::expected<pool_handle> runtime::start_pool(pool_settings x) {
   auto name = x.name;
-  if (!state_->claim(name, after(std::chrono::seconds(10))))
+  auto end = after(std::chrono::seconds(10));
+  if (!state_->claim(name, end))
     return make_error(pool_errc::already_started,
                       "pool \"" + name
                           + "\" is being started or stopped elsewhere");
@@ -190,6 +245,14 @@ caf::expected<pool_handle> runtime::start_pool(pool_settings x) {
   auto root = state_->top();
   if (!root)
     return make_error(pool_errc::shutting_down, "the runtime was stopped");
+  // One whose stop was given up by who had asked for it has to be over, too.
+  if (auto old = state_->pools->find(name); old && old->draining()) {
+    auto said =
+        ask(state_, root, until(end), terminate_child_atom_v, "pool " + name);
+    if (!forget_ended(state_, root, *old, said, end))
+      return make_error(pool_errc::already_started,
+                        "pool \"" + name + "\" is still being stopped");
+  }
   auto plan =
       plan_pool(state_->system, resolved(std::move(x), state_->configured),
                 state_->events, *state_->pools, "root");
@@ -225,20 +288,7 @@ caf::error runtime::stop_pool(const std::string& name, timespan limit) {
   auto id = "pool " + name;
   auto err = at_once ? end_at_once(state_, root, *ctx, id)
                      : end_in_order(state_, root, *ctx, id, end);
-  // With the root everything stops, or has stopped.
-  auto is_over = !err || is(err, supervision_errc::not_found) || has_ended(root)
-                 || (is(err, supervision_errc::shutting_down)
-                     && ctx->core.wait_until_vacant(end));
-  if (!is_over)
-    return late();
-  // If the root does not get round to it, whoever starts the pool again is told
-  // of it; there is none any more either way.
-  ask(state_, root, std::chrono::seconds(1), delete_child_atom_v, id);
-  bury(*state_->pools, *ctx, end);
-  remove_overrun_handler(name, default_overrun_handler);
-  std::lock_guard guard{state_->mutex};
-  state_->handles.erase(name);
-  return {};
+  return forget_ended(state_, root, *ctx, err, end) ? caf::error{} : late();
 }
 
 caf::error runtime::await_ready(timespan limit) {
@@ -303,9 +353,7 @@ caf::error runtime::stop(timespan limit) {
   for (auto& ctx : st.pools->all())
     bury(*st.pools, *ctx, end);
   st.pools->functions->clear();
-  // Observers end with what they observe, whoever still holds the hub.
-  for (auto& x : st.events->which())
-    st.events->remove(x.name);
+  end_observers(state_);
   return st.outcome;
 }
 

@@ -71,13 +71,15 @@ public:
 
   /// Starts one more pool below the root. Blocks until its supervisor stands;
   /// its workers start afterwards. A start or a stop of the same name that is
-  /// under way is waited for, at most 10 s.
+  /// under way is waited for, at most 10 s, also a stop that took longer than
+  /// its limit.
   /// @returns already_started if there is one of that name
   caf::expected<pool_handle> start_pool(pool_settings x);
 
   /// Drains and stops one pool: no new requests; what was accepted is finished,
-  /// as far as half of the limit allows, and not at all if pool_sup_shutdown is
-  /// brutal_kill; then its tree stops. Blocks, at most for `limit`. No limit
+  /// as far as the limit allows: within half of it, and leaving the workers
+  /// their worker_shutdown; and not at all if pool_sup_shutdown is brutal_kill;
+  /// then its tree stops. Blocks, at most for `limit`. No limit
   /// (0): what was accepted is answered shutting_down and the workers are
   /// killed, at once; blocks until they are gone, or a start or another stop of
   /// the pool is over that is under way, at most some 10 s.
@@ -157,7 +159,9 @@ public:
   // -- events -----------------------------------------------------------------
 
   /// Calls `f` with every event that passes the filter. `f` runs in an actor of
-  /// its own, one event at a time; what it throws removes it.
+  /// its own, one event at a time; what it throws removes it. Once `stop` has
+  /// returned it is called no more, unless it took longer than 2 s for what was
+  /// left; after stop_observing it may still be.
   /// @returns the name under which it can be removed; invalid_spec if there is
   /// no function
   caf::expected<std::string> observe(std::function<void(const event&)> f,

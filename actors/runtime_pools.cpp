@@ -92,7 +92,13 @@ runtime::metadata(const std::string& name) const {
     return no_pool(name);
   std::vector<worker_metadata> result;
   for (auto& x : ctx->views())
-    result.push_back(ctx->profile->get_metadata(x));
+    result.push_back(ctx->ask_profile(
+        "get_metadata",
+        worker_metadata{.profile = ctx->settings->profile,
+                        .worker = x.worker,
+                        .incarnation = x.incarnation,
+                        .pid = x.info.pid},
+        [&](auto& profile) { return profile.get_metadata(x); }));
   return result;
 }
 

@@ -37,7 +37,6 @@ pool_settings pool_of_tasks(std::string name, std::uint32_t size,
   result.adapter = adapter;
   result.size = size;
   result.request_timeout = limit;
-  result.cancel_grace = timespan{0};
   result.breaker.enabled = true;
   return result;
 }

@@ -67,13 +67,17 @@ inline auto execute(caf::scoped_actor& self, const pool_handle& pool,
 }
 
 /// Answered once the task is accepted, or with the reason why not: queue_full,
-/// circuit_open, pool_degraded, shutting_down. That it fails later is told as
+/// circuit_open, pool_degraded, shutting_down. It may wait for as long as it
+/// has in all (options.timeout, or the pool's request_timeout), unless
+/// options.queue_timeout says less. That it fails later is told as
 /// an event (charmer.request.failed); so is queue_full where a function of the
 /// application's chooses the worker (strategies.hpp).
 template <class Self>
 auto execute_async(Self* self, const pool_handle& pool, std::function<void()> f,
                    call_options options = {}) {
   options.idempotent = idempotence::no;
+  if (options.queue_timeout == unsaid)
+    options.queue_timeout = infinite;
   return cast(self, pool, caf::make_message(task{std::move(f)}),
               std::move(options));
 }

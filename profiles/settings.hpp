@@ -240,8 +240,8 @@ struct pool_settings {
   /// (charmer.worker.recycle_delayed). After a successor that did not start the
   /// next one is tried after restart_backoff.
   std::uint32_t max_surge = 0;
-  /// How often a worker that is idle is asked whether it can work; a busy one
-  /// has a deadline that shows. infinite: never.
+  /// How often a worker that has room for it is asked whether it can work; what
+  /// a busy one runs has a deadline that shows. infinite: never.
   timespan health_interval = std::chrono::minutes(5);
   /// How long its answer may take. One that gives none hangs and is replaced.
   timespan health_timeout = std::chrono::seconds(10);

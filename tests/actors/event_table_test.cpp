@@ -5,6 +5,7 @@
 
 #include "charmer/actors/collections.hpp"
 #include "charmer/actors/event_table.hpp"
+#include "charmer/profiles/process_profile.hpp"
 #include "charmer/supervision/supervisor.hpp"
 
 #include <set>
@@ -296,6 +297,19 @@ void a_collection_that_fails(const told_ptr& heard) {
   heard->wait_for("charmer.collection.failed");
 }
 
+void a_profile_that_fails(const told_ptr& heard) {
+  struct forgetful : process_profile {
+    std::uint64_t get_memory(const worker_info&) const override {
+      throw std::runtime_error{"where was I?"};
+    }
+  };
+  register_profile("forgetful", std::make_shared<forgetful>());
+  auto x = shop(1);
+  x.profile = "forgetful";
+  scene s{heard, x};
+  heard->wait_for("charmer.profile.failed");
+}
+
 caf::actor spawn_stubborn(caf::actor_system& sys, gate& where) {
   return sys.spawn<caf::detached>(
       [&](caf::event_based_actor* self) -> caf::behavior {
@@ -396,6 +410,7 @@ TEST_CASE("everything in the table of events happens, and nothing else does") {
   a_pool_that_gives_up(heard);
   native_workers(heard);
   a_collection_that_fails(heard);
+  a_profile_that_fails(heard);
   supervisors(heard);
   handlers_that_fail(heard);
   std::lock_guard guard{heard->mutex};

@@ -368,6 +368,22 @@ TEST_CASE("a busy worker is not unhealthy") {
     CHECK(e.name != "charmer.worker.health_check_failed");
 }
 
+TEST_CASE("one that is never idle is asked all the same while it has room") {
+  scratch_file mood;
+  auto x = teller(mood);
+  x.profile = "thread";
+  x.threads_per_worker = 2;
+  x.health_interval = 20ms;
+  x.health_failures = 2;
+  pool_fixture f{x};
+  auto busy = charmer::call(f.self, f.pool, "works", {{"seconds", 600}});
+  CHECK(f.eventually([](auto& s) { return s.counts.running == 1; }));
+  mood.write("ill");
+  CHECK(f.events.wait_for([](auto& e) { return by_reason(e, "health"); }));
+  mood.write("");
+  busy.cancel();
+}
+
 TEST_CASE("the lifecycle statistics count workers, requests and what is near") {
   auto x = shop(2);
   x.max_requests = 12; // from 11 on they are worn

@@ -56,6 +56,19 @@ TEST_CASE("1 worker, 5 beyond, 5 tasks: 5 are busy, 4 of them beyond") {
   CHECK(f.eventually([](auto& x) { return x.workers.size() == 1; }));
 }
 
+TEST_CASE("what is taken by a worker beyond needs no place in the queue") {
+  auto x = with_overflow(1, 3);
+  x.max_queue_size = 1;
+  native_fixture f{x};
+  for (int i = 0; i < 4; ++i)
+    CHECK(!f.cast(wait_at(f.door)));
+  CHECK(f.door.wait_for(4));
+  CHECK(!f.cast(work())); // waits
+  CHECK(f.cast(work()) == pool_errc::queue_full);
+  f.door.open();
+  CHECK(f.eventually([](auto& s) { return s.counts.replied == 5; }));
+}
+
 TEST_CASE("1 worker, 2 beyond, one long task and two short ones: 1 is left") {
   native_fixture f{with_overflow(1, 2)};
   f.occupy(1);

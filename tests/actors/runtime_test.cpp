@@ -164,6 +164,32 @@ TEST_CASE("a worker that has served enough is replaced, and no call fails") {
   CHECK(f.stats().counts.failed == 0);
 }
 
+TEST_CASE("a pool whose stop took longer than its limit can be started again") {
+  auto x = lab(1);
+  x.worker_shutdown = 500ms;
+  native_fixture f{x};
+  f.occupy(1);
+  CHECK(f.app->stop_pool("default", 50ms) == pool_errc::shutting_down);
+  auto again = f.app->start_pool(lab(1));
+  REQUIRE_MESSAGE(again, describe(again ? caf::error{} : again.error()));
+  f.pool = *again;
+  CHECK(f.call());
+}
+
+TEST_CASE("who observes is called no more when the stop is over") {
+  auto told = std::make_shared<std::atomic<std::size_t>>(0);
+  pool_fixture f{shop(4)};
+  REQUIRE(f.app->observe([told](const event&) {
+    std::this_thread::sleep_for(1ms);
+    ++*told;
+  }));
+  CHECK(!f.app->stop());
+  auto then = told->load();
+  CHECK(then != 0);
+  f.self->receive(caf::after(100ms) >> [] {});
+  CHECK(told->load() == then);
+}
+
 TEST_CASE("what a stopped runtime is asked it answers with shutting_down") {
   pool_fixture f{shop(1)};
   CHECK(!f.app->stop());

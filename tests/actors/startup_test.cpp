@@ -1,6 +1,9 @@
 // How pools get their workers: so many at once, and each pool for itself.
 #include "pool_fixture.hpp"
 
+#include "charmer/actors/task.hpp"
+#include "charmer/profiles/native_profile.hpp"
+
 #include <limits>
 #include <map>
 
@@ -82,9 +85,28 @@ private:
   std::size_t most_ = 0;
 };
 
+// Says nothing of its workers.
+class tight_lipped : public nursery {
+public:
+  std::uint32_t get_load(const worker_view&) const override { silence(); }
+  std::uint64_t get_memory(const worker_info&) const override { silence(); }
+  worker_metadata get_metadata(const worker_view&) const override { silence(); }
+
+  std::optional<health_question>
+  health_check(const worker_view&) const override {
+    silence();
+  }
+
+private:
+  [[noreturn]] static void silence() { throw std::runtime_error{"no comment"}; }
+};
+
 // Registered under its own name, and never removed.
 struct kindergarten {
-  explicit kindergarten(const std::string& name, std::uint32_t size) {
+  explicit kindergarten(
+      const std::string& name, std::uint32_t size,
+      std::shared_ptr<nursery> who = std::make_shared<nursery>())
+      : profile(std::move(who)) {
     register_profile(name, profile);
     pool.name = name;
     pool.profile = name;
@@ -92,7 +114,7 @@ struct kindergarten {
     pool.restart_backoff = {.minimum = 10ms, .maximum = 50ms};
   }
 
-  std::shared_ptr<nursery> profile = std::make_shared<nursery>();
+  std::shared_ptr<nursery> profile;
   pool_settings pool;
 };
 
@@ -152,6 +174,51 @@ TEST_CASE("a hundred workers are started in batches, and again after all of "
   CHECK(t.eventually([&] { return t.ready("hundred") == 0; }));
   CHECK(t.grow_up(children, 100));
   CHECK(children.profile->most() == 8);
+}
+
+TEST_CASE("a profile that throws is told as such, and keeps nobody from being "
+          "looked after") {
+  kindergarten silent{"silent", 1, std::make_shared<tight_lipped>()};
+  silent.pool.health_interval = 20ms;
+  silent.pool.heartbeat = 20ms;
+  silent.pool.memory_limit = 1 << 30;
+  auto other = native_pool("other");
+  register_native("idler", [](caf::actor_system& sys) {
+    return caf::actor{
+        sys.spawn([]() -> caf::behavior { return {[](int x) { return x; }}; })};
+  });
+  other.adapter = "idler";
+  other.size = 1;
+  other.ttl = 100ms;
+  town t{{silent.pool, other}};
+  auto heard = std::make_shared<recorder>();
+  t.app->observe([heard](const event& e) { heard->add(e); },
+                 {.at_least = severity::trace});
+  CHECK(t.grow_up(silent, 1));
+  CHECK(heard->wait_for("charmer.worker.recycled", 3));
+  for (auto question : {"get_load", "get_memory", "health_check"})
+    CHECK(heard->wait_for([&](const event& e) {
+      return e.name == "charmer.profile.failed"
+             && e.text.find(question) != std::string::npos
+             && e.text.find("no comment") != std::string::npos;
+    }));
+  CHECK(t.app->stats("silent"));
+  CHECK(t.app->metadata("silent")->at(0).worker == "worker-1");
+}
+
+TEST_CASE("a profile whose workers can do nothing is refused") {
+  struct idle : nursery {
+    std::uint32_t get_capacity(const pool_settings&) const override {
+      return 0;
+    }
+  };
+  kindergarten children{"idle", 1, std::make_shared<idle>()};
+  config cfg;
+  caf::actor_system sys{cfg};
+  auto app = start(sys, settings{.pools = {children.pool}});
+  REQUIRE(!app);
+  CHECK(app.error() == pool_errc::invalid_settings);
+  CHECK(describe(app.error()).find("get_capacity") != std::string::npos);
 }
 
 TEST_CASE("processes are started in batches") {

@@ -4,6 +4,8 @@
 
 #include "charmer/actors/task.hpp"
 
+#include <future>
+
 using namespace charmer_tests;
 
 namespace {
@@ -62,6 +64,41 @@ TEST_CASE("three kinds of pools, by size and limit, with a name of their own") {
   auto mistakes = validate(task_pool(""));
   REQUIRE(mistakes.size() == 1);
   CHECK(mistakes[0].where.find("name") != std::string::npos);
+}
+
+TEST_CASE("tasks that nobody wants any more, and that end, cost no worker") {
+  auto x = tasks(8);
+  x.max_abandoned = 1;
+  x.cancel_grace = limit;
+  task_fixture f{x};
+  for (int i = 0; i < 5; ++i) {
+    auto gone = f.sys.spawn([&f](caf::event_based_actor* self) {
+      execute(self, f.pool, f.blocked()).then([] {}, [](caf::error&) {});
+    });
+    REQUIRE(f.door.wait_for(static_cast<std::size_t>(i) + 1));
+    caf::anon_send_exit(gone, caf::exit_reason::kill);
+  }
+  CHECK(!f.finish([] {}));
+  f.door.open();
+  CHECK(f.eventually([](auto& s) { return s.counts.running == 0; }));
+  auto now = f.stats();
+  CHECK(!now.degraded);
+  for (auto& w : now.workers)
+    CHECK(w.incarnation <= 8);
+}
+
+TEST_CASE("a task that was accepted waits as long as it may take") {
+  auto x = tasks(1);
+  x.queue_timeout = 20ms;
+  task_fixture f{x};
+  CHECK(!f.start(f.blocked()));
+  REQUIRE(f.door.wait_for(1));
+  std::promise<void> done;
+  CHECK(!f.start([&] { done.set_value(); }));
+  // Who says nothing else waits for as long as the pool says, in the meantime.
+  CHECK(f.finish([] {}) == pool_errc::wait_timeout);
+  f.door.open();
+  CHECK(done.get_future().wait_for(limit) == std::future_status::ready);
 }
 
 TEST_CASE("what a native pool is when nothing else is said") {

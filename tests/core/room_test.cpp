@@ -9,7 +9,6 @@ core_limits decided_elsewhere(std::uint64_t room) {
   x.size = 3;
   x.managed = true;
   x.queue_size = room;
-  x.max_overflow = 4;
   return x;
 }
 
@@ -73,8 +72,26 @@ TEST_CASE("a strategy that fails fills the pool's queue only") {
   }
 }
 
+TEST_CASE("who can have a worker beyond the size needs no room either") {
+  auto limits = decided_elsewhere(2);
+  limits.max_overflow = 4;
+  SUBCASE("where collections decide") {}
+  SUBCASE("where the core decides") {
+    limits.managed = false;
+  }
+  bench b{limits};
+  hire_three(b);
+  CHECK(accepted(b, 10) == 9);
+  // Also while those are being started, and not for more than there can be.
+  for (auto& x : b.core.vacancies(9))
+    b.core.add_worker(x, false);
+  CHECK(accepted(b, 1) == 0);
+}
+
 TEST_CASE("no overflow worker is wanted while one is idle") {
-  bench b{decided_elsewhere(10)};
+  auto limits = decided_elsewhere(10);
+  limits.max_overflow = 4;
+  bench b{limits};
   hire_three(b);
   for (int i = 0; i < 3; ++i) {
     CHECK(!b.submit("x").administer);
@@ -85,7 +102,9 @@ TEST_CASE("no overflow worker is wanted while one is idle") {
 }
 
 TEST_CASE("one is wanted when somebody else takes the idle worker") {
-  bench b{decided_elsewhere(10)};
+  auto limits = decided_elsewhere(10);
+  limits.max_overflow = 4;
+  bench b{limits};
   hire_three(b);
   for (int i = 0; i < 3; ++i)
     b.submit("x");

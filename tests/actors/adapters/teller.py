@@ -10,6 +10,8 @@ log = logging.getLogger("teller")
 
 
 class Teller(charmer.Adapter):
+    thread_safe = True
+
     def __init__(self, mood=None, **ignored):
         self.mood = mood  # a file: what the worker is to say of itself
 
