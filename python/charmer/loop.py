@@ -32,16 +32,33 @@ async def outcome(work: Coroutine[Any, Any, Any]) -> Outcome:
         return None, error
 
 
-def run_on(run: Callable[..., Any], *arguments: Any) -> Any:
-    """Runs a loop by `run` until that returns. What leaves it is no concern of
-    who waits: a task of the user's, or a callback, has raised SystemExit."""
-    while True:
+def run_on(loop: asyncio.AbstractEventLoop, is_over: Callable[[], Any]) -> None:
+    """Runs a loop until it was stopped and that is meant. What a task of the
+    user's, or a callback, does to it is no concern of who waits: `stop`, and a
+    SystemExit, which leaves the loop."""
+    while not is_over():
         try:
-            return run(*arguments)
+            loop.run_forever()
         except (SystemExit, KeyboardInterrupt):
             logging.getLogger("charmer").exception(
                 "a task of the event loop has tried to end the worker"
             )
+
+
+def run_to_end(
+    loop: asyncio.AbstractEventLoop, task: asyncio.Task[Outcome]
+) -> Outcome:
+    """Runs the loop until the task is done."""
+    over: List[bool] = []
+
+    def end(_: asyncio.Task[Outcome]) -> None:
+        over.append(True)
+        loop.stop()
+
+    task.add_done_callback(end)
+    # (When the task is done, `end` may yet come, and would stop the next one.)
+    run_on(loop, lambda: over)
+    return task.result()
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
@@ -57,13 +74,15 @@ def wind_up(loop: asyncio.AbstractEventLoop) -> None:
     """Cancels what is left on a loop and closes it. In the loop's thread."""
     import asyncio
 
+    if loop.is_closed():  # by the user
+        return
     left = asyncio.all_tasks(loop)
     for task in left:
         task.cancel()
     if left:  # they may refuse, so not for ever
-        end = loop.create_task(asyncio.wait(left, timeout=5))
-        run_on(loop.run_until_complete, end)
-    loop.run_until_complete(loop.shutdown_asyncgens())
+        waiting = outcome(asyncio.wait(left, timeout=5))
+        run_to_end(loop, loop.create_task(waiting))
+    run_to_end(loop, loop.create_task(outcome(loop.shutdown_asyncgens())))
     loop.close()
 
 
@@ -74,6 +93,7 @@ class LoopThread:
         import asyncio
 
         self.loop = asyncio.new_event_loop()
+        self.stopped = False
         self.thread = threading.Thread(
             target=self.work, name="charmer-loop", daemon=True
         )
@@ -84,7 +104,7 @@ class LoopThread:
 
         name_thread()
         asyncio.set_event_loop(self.loop)
-        run_on(self.loop.run_forever)
+        run_on(self.loop, lambda: self.stopped)
         wind_up(self.loop)
 
     def run(
@@ -123,7 +143,12 @@ class LoopThread:
 
     def stop(self) -> None:
         """Ends the loop; what is left on it is cancelled."""
-        self.loop.call_soon_threadsafe(self.loop.stop)
+
+        def end() -> None:
+            self.stopped = True
+            self.loop.stop()
+
+        self.loop.call_soon_threadsafe(end)
         self.thread.join(10)
 
 

@@ -30,7 +30,7 @@ from charmer.context import Running
 from charmer.conversation import Conversation, Stopped, name_of_running
 from charmer.execution import LINGER, Executor, set_running
 from charmer.frames import CALL_TAG, open_call, open_frame
-from charmer.loop import new_loop, outcome, run_on, wind_up
+from charmer.loop import new_loop, outcome, run_to_end, wind_up
 from charmer.progress import RUNNING, Slot
 
 LOOK_EVERY = 1_000_000  # ns between two looks of `cancelled` into the pipe
@@ -321,7 +321,7 @@ class Serial(Conversation):
     def run(self, work: Coroutine[Any, Any, Any], call: int) -> Any:
         """In the main thread; the loop stands still when no coroutine runs."""
         loop = self.loop
-        if loop is None:
+        if loop is None or loop.is_closed():  # by a command
             loop = self.loop = new_loop()
         self.executor.flush()
         task = self.tasks[call] = loop.create_task(outcome(work))
@@ -329,7 +329,7 @@ class Serial(Conversation):
         self.keep_batch()
         self.attend()
         try:
-            value, error = run_on(loop.run_until_complete, task)
+            value, error = run_to_end(loop, task)
         finally:
             self.tasks.pop(call, None)
             self.leave()

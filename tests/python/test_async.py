@@ -93,6 +93,32 @@ def test_an_exit_of_what_a_coroutine_has_left_ends_neither_it_nor_the_loop(
     assert "from a task" in said and "from a callback" in said
 
 
+@pytest.mark.parametrize("pause", [0, 0.01])
+def test_who_stops_the_loop_ends_neither_its_own_coroutine_nor_others(
+    host, pause
+):
+    for _ in range(3):
+        assert host.value("stops_the_loop", pause) == "done"
+        assert host.value("add", 2, 3) == 5
+        assert host.value("nap", 0.001) == "woke"
+
+
+def test_nor_those_that_run_beside_it(start):
+    host = start("flows", threads=4, page=True)
+    naps = [host.make_call("nap", 0.2) for _ in range(3)]
+    host.send(*naps, host.make_call("stops_the_loop", 0))
+    assert {x.value.json for x in results(host, 4)} == {b'"woke"', b'"done"'}
+
+
+def test_after_one_that_a_command_has_closed_comes_a_new_one(start):
+    host = start("flows")
+    for _ in range(2):
+        assert host.value("add", 2, 3) == 5
+        assert host.value("closes_the_loop") is None
+    host.close()
+    assert host.wait() == 0
+
+
 def test_arguments_that_do_not_fit_name_the_signature(host):
     failure = host.call("add", 1)
     assert failure.kind == Failure.BAD_ARGUMENTS
