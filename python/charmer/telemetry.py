@@ -120,8 +120,17 @@ def encoded(values: Optional[Values]) -> bytes:
     try:
         return json.dumps(values, allow_nan=False, default=repr).encode()
     except Exception:  # NaN, odd keys, cycles, a `__repr__` that raises
-        told = {text(key, str): plain(value) for key, value in values.items()}
-        return json.dumps(told).encode()
+        return json.dumps(piecewise(values)).encode()
+
+
+def piecewise(values: Values) -> Any:
+    """The same, of each value by itself. A copy is gone through, because
+    another thread may add to it meanwhile."""
+    try:
+        copy = dict(values)
+        return {text(key, str): plain(value) for key, value in copy.items()}
+    except Exception:  # it is no mapping
+        return text(values)
 
 
 def plain(value: Any) -> Any:

@@ -62,6 +62,30 @@ def test_what_has_no_text_does_not_fail_the_call(host):
     assert shown == "(a asks.Broken that cannot be shown)"
 
 
+class Growing(dict):
+    """As one to which another thread adds while it is gone through."""
+
+    def items(self):
+        for item in list(super().items()):
+            yield item
+            raise RuntimeError("dictionary changed size during iteration")
+
+
+@pytest.mark.parametrize(
+    "values, told",
+    [
+        (Growing(a=1), {"a": 1}),
+        ([float("nan")], "[nan]"),
+        ({"n": 10**5000, "ok": 1}, {"n": "(a int that cannot be shown)", "ok": 1}),
+    ],
+    ids=["grows", "no mapping", "digits"],
+)
+def test_whatever_it_is_given_an_event_is_made_of_it(values, told):
+    from charmer.telemetry import encoded
+
+    assert json.loads(encoded(values)) == told
+
+
 @pytest.mark.parametrize("fail", [False, True])
 def test_a_span_measures_and_says_how_it_ended(host, fail):
     (event,) = emit(host, fail, command="spans")
