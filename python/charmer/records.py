@@ -4,6 +4,11 @@ Every record gets the attribute `charmer_correlation`: the id of the call in
 which it was made, empty when there is none. Formatters of the user's can name
 it: `logging.Formatter("%(charmer_correlation)s %(message)s")`.
 
+Who configures logging anew, as `dictConfig` and `basicConfig(force=True)` do,
+removes all handlers of the root logger. The one that is here comes back with
+the next record; level, further handlers, and loggers that do not propagate are
+as that configuration says.
+
 Threading: any thread logs; the frames go out whole, one after the other.
 """
 
@@ -12,7 +17,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from typing import Any
+from typing import Any, Optional
 
 from charmer import context
 from charmer.channel import Sender
@@ -54,16 +59,24 @@ class HostHandler(logging.Handler):
             self.within.emitting = False
 
 
+handler: Optional[HostHandler] = None
+"""That of this worker; None in a forked child."""
+
+
 def install(sender: Sender, level: str, limit: int) -> None:
     """Sends what is logged from this level on, warnings included.
     Raises ValueError if there is no such level."""
+    global handler
     root = logging.getLogger()
     root.setLevel(level or "INFO")
-    root.addHandler(HostHandler(sender, limit))
+    handler = HostHandler(sender, limit)
+    root.addHandler(handler)
     logging.captureWarnings(True)
     make = logging.getLogRecordFactory()
 
     def correlated(*args: Any, **named: Any) -> logging.LogRecord:
+        if handler is not None and handler not in root.handlers:
+            root.addHandler(handler)
         record = make(*args, **named)
         setattr(record, ATTRIBUTE, context.correlation())
         return record
@@ -73,8 +86,9 @@ def install(sender: Sender, level: str, limit: int) -> None:
 
 def uninstall() -> None:
     """In a forked child, which must not speak to the host: to stderr."""
+    global handler
     root = logging.getLogger()
-    for handler in root.handlers[:]:
-        if isinstance(handler, HostHandler):
-            root.removeHandler(handler)
-            root.addHandler(logging.StreamHandler(sys.stderr))
+    if handler is not None and handler in root.handlers:
+        root.removeHandler(handler)
+        root.addHandler(logging.StreamHandler(sys.stderr))
+    handler = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 
+import pytest
+
 
 def test_a_record_arrives_with_level_logger_text_and_time(start):
     host = start("hostile")
@@ -36,6 +38,16 @@ def test_a_record_carries_the_correlation_of_its_call_alone(start):
     host.value("logs", "2")
     host.value("logs", "3", correlation="def")
     assert [log.correlation for log in host.logs] == ["abc", "", "def"]
+
+
+@pytest.mark.parametrize("how, left", [("basicConfig", 1), ("dictConfig", 0)])
+def test_records_arrive_also_when_logging_was_configured_anew(start, how, left):
+    host = start("hostile")
+    assert host.value("configures_logging", how) == left
+    for n in range(2):
+        host.value("logs", n, correlation=f"c{n}")
+    told = [(log.text, log.correlation) for log in host.logs]
+    assert told == [("said 0", "c0"), ("said 1", "c1")]
 
 
 def test_an_exception_comes_with_its_traceback(start):

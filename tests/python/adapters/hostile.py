@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import logging
+import logging.config
 import multiprocessing
 import os
 import signal
@@ -108,6 +109,21 @@ def pools(method: str) -> list:
 def logs(text: str, level: int = logging.INFO) -> int:
     log.log(level, "said %s", text)
     return 1
+
+
+def configures_logging(how: str) -> int:
+    """As libraries do that take the process for theirs."""
+    if how == "basicConfig":
+        logging.basicConfig(force=True, level=logging.INFO)
+    else:
+        logging.config.dictConfig(
+            {
+                "version": 1,
+                "disable_existing_loggers": False,
+                "root": {"level": "INFO", "handlers": []},
+            }
+        )
+    return len(logging.getLogger().handlers)
 
 
 def logs_exception() -> int:
