@@ -17,6 +17,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace charmer {
@@ -32,6 +33,8 @@ public:
   late_error& operator=(const late_error&) = delete;
 
   ~late_error() { send_(make_error(code_, std::move(what_))); }
+
+  void add_text(std::string_view text) { what_.text += text; }
 
   void add_traceback(std::string text) { what_.traceback = std::move(text); }
 

@@ -150,7 +150,7 @@ void python_worker::received(const caf::io::new_data_msg& x) {
     hear(bytes);
   } else if (errors_ && x.handle == errors_->hdl()) {
     errors_->adapt(bytes.size());
-    tail_->feed(bytes, [this](const std::string& line) { tell_line(line); });
+    hear_errors(bytes);
   }
 }
 

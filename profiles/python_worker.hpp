@@ -109,7 +109,9 @@ private:
   void finished(wire::Result& x);
   void failed(wire::Failure& x);
   void hear(std::string_view bytes);
-  void tell_line(const std::string& line);
+  void hear_errors(std::string_view bytes);
+  void end_line();
+  bool tell_line(const std::string& line);
   void tell_through(wire::flood_gate& gate, event x);
   void tell_emitted(event x);
   void tell_dropped();

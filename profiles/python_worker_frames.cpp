@@ -88,12 +88,22 @@ void python_worker::failed(wire::Failure& x) {
          caf::make_message(make_error(code_of(x.kind()), std::move(what))));
 }
 
-void python_worker::tell_line(const std::string& line) {
+void python_worker::hear_errors(std::string_view bytes) {
+  tail_->feed(bytes, [this](const std::string& x) { return tell_line(x); });
+}
+
+void python_worker::end_line() {
+  tail_->finish([this](const std::string& x) { return tell_line(x); });
+}
+
+// Whether it is among its last words: what the host has asked for is not.
+bool python_worker::tell_line(const std::string& line) {
   if (dump_.take(line)) {
     look_at_dump();
-    return;
+    return false;
   }
   tell_through(line_gate_, {.name = "charmer.worker.stderr", .text = line});
+  return true;
 }
 
 void python_worker::tell_through(wire::flood_gate& gate, event x) {

@@ -183,7 +183,9 @@ void python_worker::send_cancels() {
     send_cancel(lease);
 }
 
+// The answer cannot begin with a newline: what has come of a line ends here.
 void python_worker::ask_at_last() {
+  end_line();
   dump_.asked_again(self_->clock().now());
   child_->signal(stack_dump::last_signal());
   send_later(self_, stack_dump::last_limit, worker_tick::look_at_dump);
@@ -284,7 +286,7 @@ void python_worker::exited() {
     read_rest(output_->fd(), true);
   if (errors_)
     read_rest(errors_->fd(), false);
-  tail_->finish([this](const std::string& line) { tell_line(line); });
+  end_line();
   dump_.close();
   conclude(*status);
 }
@@ -306,7 +308,7 @@ void python_worker::read_rest(int fd, bool is_output) {
     if (is_output)
       hear(bytes);
     else
-      tail_->feed(bytes, [this](const std::string& line) { tell_line(line); });
+      hear_errors(bytes);
   }
 }
 

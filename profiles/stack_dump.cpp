@@ -18,8 +18,20 @@ bool begins_stack(std::string_view line) {
          || starts_with(line, "Coroutine ");
 }
 
+// `  File "a.py", line 1 in f`: with a comma before the "in" it is one of an
+// exception's traceback, which is the user's.
+bool is_place(std::string_view line) {
+  constexpr std::string_view number = ", line ";
+  auto at = line.rfind(number);
+  if (!starts_with(line, "  File \"") || at == line.npos)
+    return false;
+  line.remove_prefix(at + number.size());
+  auto end = line.find_first_not_of("0123456789?");
+  return end != line.npos && starts_with(line.substr(end), " in ");
+}
+
 bool is_frame(std::string_view line) {
-  return starts_with(line, "  File \"") || starts_with(line, "  <")
+  return is_place(line) || starts_with(line, "  <")
          || starts_with(line, "  ...");
 }
 
@@ -50,11 +62,15 @@ void stack_dump::asked_again(time_point now) {
 }
 
 bool stack_dump::take(std::string_view line) {
-  if (!open())
+  if (!asked_ || ended_)
     return false;
   if (line == last_line) {
     ended_ = true;
     return true;
+  }
+  if (starts_with(line, "Fatal Python error")) {
+    ended_ = true; // the stacks that follow are of a crash
+    return false;
   }
   if (!begins_stack(line) && (text_.empty() || !is_frame(line)))
     return false;
@@ -72,6 +88,9 @@ void stack_dump::close() {
   for (auto& x : std::exchange(waiting_, {}))
     if (x && !text_.empty())
       x->add_traceback(text_);
+    else if (x && !ended_)
+      x->add_text("; its worker did not say where it is, perhaps because a "
+                  "function in C keeps Python's GIL");
 }
 
 } // namespace charmer

@@ -54,7 +54,8 @@ public:
   /// Whether it is waited for.
   bool open() const noexcept { return open_; }
 
-  /// A line of stderr. True: it is part of the dump.
+  /// A line of stderr. True: it is part of the dump, also of one that comes
+  /// when it is waited for no longer.
   bool take(std::string_view line);
 
   /// Whether it is waited for no longer than now.

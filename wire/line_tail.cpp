@@ -65,18 +65,21 @@ void line_tail::append(std::string_view bytes) {
   current_ += bytes.substr(0, room);
 }
 
-bool line_tail::complete() {
+std::string line_tail::take_current() {
   if (!current_.empty() && current_.back() == '\r')
     current_.pop_back();
   auto line = as_utf8(std::exchange(current_, {}));
   if (std::exchange(cut_, false))
     line += ellipsis;
-  if (line.empty() || max_lines_ == 0)
-    return false;
+  return line;
+}
+
+void line_tail::keep(std::string line) {
+  if (max_lines_ == 0)
+    return;
   if (lines_.size() == max_lines_)
     lines_.pop_front();
   lines_.push_back(std::move(line));
-  return true;
 }
 
 bool flood_gate::pass(time_point now) {

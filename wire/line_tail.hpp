@@ -8,7 +8,7 @@
 // Threading: plain values. Time comes from the caller.
 //
 //   line_tail tail{20};
-//   tail.feed(bytes, [&](std::string_view line) { … });
+//   tail.feed(bytes, [&](const std::string& line) { return is_wanted(line); });
 //   report(tail.last());
 #pragma once
 
@@ -18,6 +18,7 @@
 #include <deque>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace charmer::wire {
@@ -29,7 +30,8 @@ public:
 
   explicit line_tail(std::size_t lines) : max_lines_(lines) {}
 
-  /// Takes the next bytes, calls `f(const std::string&)` for each whole line.
+  /// Takes the next bytes, calls `f(const std::string&)` for each whole line:
+  /// it says whether that is kept among the last ones.
   template <class F>
   void feed(std::string_view bytes, F&& f) {
     while (!bytes.empty()) {
@@ -38,16 +40,14 @@ public:
       if (end == bytes.npos)
         return;
       bytes.remove_prefix(end + 1);
-      if (complete())
-        f(lines_.back());
+      complete(f);
     }
   }
 
-  /// Ends a last line that has no newline, and calls `f` with it.
+  /// Ends a line that has no newline (yet), and calls `f` with it.
   template <class F>
   void finish(F&& f) {
-    if (complete())
-      f(lines_.back());
+    complete(f);
   }
 
   /// The last lines, oldest first.
@@ -56,8 +56,16 @@ public:
 private:
   void append(std::string_view bytes);
 
-  // Moves the current line among the last ones. False: it was empty.
-  bool complete();
+  // Hands on the current line, unless it is empty.
+  template <class F>
+  void complete(F& f) {
+    auto line = take_current();
+    if (!line.empty() && f(std::as_const(line)))
+      keep(std::move(line));
+  }
+
+  std::string take_current();
+  void keep(std::string line);
 
   std::size_t max_lines_;
   std::string current_;

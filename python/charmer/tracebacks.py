@@ -6,8 +6,9 @@ others do needs not end for it: they are asked where they are while they hold
 still, because it has the GIL. First comes the stack of each in the form of
 Python's faulthandler; then which thread runs which call, and the coroutines of
 the event loop, because one that waits is in no thread's stack; then the line
-END, by which the host knows that this is all. The number of a call is that of
-its frames; beside it stands the correlation id, if its caller has given one.
+END, by which the host knows that this is all. A newline comes before it all:
+a progress bar leaves its line without one. The number of a call is that of its
+frames; beside it stands the correlation id, if its caller has given one.
 
 A function in C that keeps the GIL leaves the thread no turn. The host, which
 hears nothing then, sends LAST_DUMP, and faulthandler writes without the GIL: in
@@ -99,12 +100,12 @@ def write(but_of: int = 0) -> None:
     cost another wait for the GIL; but what users' awaitables say of themselves
     comes when the rest is on its way."""
     assert to is not None
-    told = [*stacks(but_of), *busy()]
+    told = ["\n", *stacks(but_of), *busy()]
     try:
         waiting = tasks()
         if waiting:
             os.write(to, encoded(told))
-            told = []
+            told = ["\n"]
         told += [described(*x) for x in waiting]
     except OSError:
         return  # nobody reads it

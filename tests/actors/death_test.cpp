@@ -242,7 +242,7 @@ TEST_CASE(
     CAPTURE(profile);
     auto x = shop(1);
     x.profile = profile;
-    x.cancel_grace = 50ms;
+    x.cancel_grace = 500ms; // its error comes before its worker is ended
     x.adapter = "shop:OpenAllDay";
     pool_fixture f{x};
     auto out = f.call("hold_the_gil", {}, {.timeout = 200ms});
@@ -250,6 +250,9 @@ TEST_CASE(
     auto said = out.what().traceback;
     if (x.profile == "process")
       CHECK(said.find("in hold_the_gil") != std::string::npos);
+    else
+      CHECK(out.what().text.find("did not say where it is")
+            != std::string::npos);
     CHECK(f.events.wait_for([](const event& e) {
       auto said = e.details.find("traceback");
       return e.name == "charmer.supervisor.child_terminated"
@@ -257,6 +260,59 @@ TEST_CASE(
              && said->second.find("in hold_the_gil") != std::string::npos;
     }));
     CHECK(f.call("add", {{"a", 1}, {"b", 1}}).json() == 2);
+  }
+}
+
+TEST_CASE("where a command hangs is told also if it has left a line without an "
+          "end, as a progress bar does") {
+  std::string bar; // longer than a line may be
+  for (int i = 0; i < 100; ++i)
+    bar += "\r" + std::to_string(i) + "%|###                        |";
+  for (auto profile : {"process", "thread"}) {
+    CAPTURE(profile);
+    auto x = shop(1);
+    x.profile = profile;
+    x.cancel_grace = 50ms;
+    x.adapter = "shop:OpenAllDay";
+    pool_fixture f{x};
+    auto out = f.call("sleep_after", {{"said", bar}, {"seconds", 600}},
+                      {.timeout = 200ms});
+    CHECK(out.why == pool_errc::exec_timeout);
+    CHECK_MESSAGE(out.what().traceback.find("in sleep_after")
+                      != std::string::npos,
+                  out.what().traceback);
+    // Asked by the last signal.
+    f.call("hold_the_gil", {{"said", bar}}, {.timeout = 200ms});
+    CHECK(f.events.wait_for([](const event& e) {
+      auto said = e.details.find("traceback");
+      return e.name == "charmer.supervisor.child_terminated"
+             && said != e.details.end()
+             && said->second.find("in hold_the_gil") != std::string::npos;
+    }));
+  }
+}
+
+TEST_CASE("the last lines on stderr are the user's, however often it was asked "
+          "where its commands are") {
+  for (auto profile : {"process", "thread"}) {
+    CAPTURE(profile);
+    auto x = shop(1);
+    x.profile = profile;
+    x.adapter = "shop:OpenAllDay";
+    x.stderr_lines = 3;
+    pool_fixture f{x};
+    auto say = [&](const std::string& what) {
+      f.call("sleep_after", {{"said", what}, {"seconds", 0}});
+    };
+    say("important\n");
+    for (int i = 0; i < 3; ++i) {
+      auto late = f.call("nap", {{"seconds", 600}}, {.timeout = 50ms});
+      CHECK(!late.what().traceback.empty());
+    }
+    auto out = f.call("die_after", {{"said", "and the last\n"}});
+    CHECK(out.why == pool_errc::worker_died);
+    std::vector<std::string> expected{"important", "and the last"};
+    CHECK(out.what().stderr_tail == expected);
   }
 }
 

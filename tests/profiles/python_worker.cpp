@@ -528,6 +528,17 @@ TEST_CASE_FIXTURE(worker_fixture, "a setup that hangs is told with the place "
   CHECK_EQ(what.signal, SIGKILL);
 }
 
+TEST_CASE_FIXTURE(worker_fixture, "so it is if it has left a line without an "
+                                  "end") {
+  settings.adapter = "shared_workers:HangsWhileItLoads";
+  settings.start_timeout = 1s;
+  auto death = start().host->await_death();
+  REQUIRE(death);
+  auto what = failure_of(death->reason);
+  CHECK_MESSAGE(contains(what.traceback, "in setup"), what.traceback);
+  CHECK_EQ(what.stderr_tail, std::vector<std::string>{"loading 10%"});
+}
+
 TEST_CASE_FIXTURE(worker_fixture, "a start may be abandoned at any moment") {
   for (int i = 0; i < 20; ++i) {
     auto worker = start();

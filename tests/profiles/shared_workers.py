@@ -135,6 +135,12 @@ def surroundings():
     }
 
 
+class HangsWhileItLoads(charmer.Adapter):
+    def setup(self):
+        os.write(2, b"loading 10%")
+        time.sleep(600)
+
+
 class HangsInSetup(charmer.Adapter):
     def setup(self):
         time.sleep(600)

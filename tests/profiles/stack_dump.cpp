@@ -100,6 +100,48 @@ TEST_CASE("in a worker with threads it may take longer") {
   CHECK(dump.complete(start + 30ms));
 }
 
+TEST_CASE("a dump that comes too late is one nevertheless") {
+  stack_dump dump;
+  dump.wanted_by(nullptr, start);
+  dump.close();
+  CHECK(dump.take("Thread 0x1 (most recent call first):"));
+  CHECK(!dump.take("a line of somebody else's"));
+  CHECK(dump.take("  File \"a.py\", line 1 in f"));
+  CHECK(dump.take("End of all tracebacks"));
+  CHECK(!dump.take("Thread 0x1 (most recent call first):"));
+  CHECK(dump.text()
+        == "Thread 0x1 (most recent call first):\n"
+           "  File \"a.py\", line 1 in f\n");
+}
+
+TEST_CASE("the traceback of an exception, and the stacks of a crash, are no "
+          "part of it") {
+  stack_dump dump;
+  dump.wanted_by(nullptr, start);
+  CHECK(dump.take("Thread 0x1 (most recent call first):"));
+  CHECK(!dump.take("Traceback (most recent call last):"));
+  CHECK(!dump.take("  File \"a.py\", line 1, in f"));
+  CHECK(dump.take("  File \"a, line 1.py\", line 22 in f"));
+  CHECK(!dump.take("Fatal Python error: Segmentation fault"));
+  CHECK(!dump.take("Current thread 0x1 (most recent call first):"));
+  CHECK(!dump.take("  File \"a.py\", line 1 in f"));
+}
+
+TEST_CASE("the error says so if the worker has not said where it is") {
+  stack_dump dump;
+  traveller silent;
+  traveller idle;
+  dump.wanted_by(silent.set_out(), start);
+  dump.close();
+  CHECK(failure_of(*silent.arrived).text
+        == "too long; its worker did not say where it is, perhaps because a "
+           "function in C keeps Python's GIL");
+  dump.wanted_by(idle.set_out(), start);
+  dump.take("End of all tracebacks");
+  dump.close();
+  CHECK(failure_of(*idle.arrived).text == "too long");
+}
+
 TEST_CASE("who does not answer can be asked once more, for a moment") {
   stack_dump dump;
   traveller x;

@@ -121,6 +121,13 @@ def test_a_thread_is_told_with_what_its_caller_calls_the_call(start):
     assert f"runs call {other.call.id}, command sleeps\n" in dump(host)
 
 
+def test_it_begins_a_line_of_its_own(host):
+    begin(host, "leaves_a_line", "40%|###  |")
+    said = host.process.stderr.read(10)
+    assert said == b"40%|###  |"
+    assert dump(host).startswith("\nThread 0x")
+
+
 def test_a_worker_that_does_nothing_has_no_coroutine(host):
     text = dump(host)
     assert "Coroutine" not in text

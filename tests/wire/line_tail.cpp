@@ -19,7 +19,10 @@ TEST_SUITE_BEGIN("line tail");
 TEST_CASE("lines come whole, however the bytes are cut") {
   line_tail tail{10};
   lines seen;
-  auto see = [&](const std::string& x) { seen.push_back(x); };
+  auto see = [&](const std::string& x) {
+    seen.push_back(x);
+    return true;
+  };
   for (auto piece : {"fir", "st\nsec", "ond\r\n\n", "third"})
     tail.feed(piece, see);
   CHECK_EQ(seen, lines{"first", "second"});
@@ -30,15 +33,52 @@ TEST_CASE("lines come whole, however the bytes are cut") {
 
 TEST_CASE("the last lines are kept, no more than were asked for") {
   line_tail tail{3};
-  auto ignore = [](const std::string&) {};
+  auto ignore = [](const std::string&) { return true; };
   for (int i = 0; i < 100; ++i)
     tail.feed(std::to_string(i) + "\n", ignore);
   CHECK_EQ(tail.last(), lines{"97", "98", "99"});
 }
 
+TEST_CASE("only those are kept that are wanted, and the others push none out") {
+  line_tail tail{2};
+  lines seen;
+  for (auto line : {"a\n", "-1\n", "b\n", "-2\n", "-3\n"})
+    tail.feed(line, [&](const std::string& x) {
+      seen.push_back(x);
+      return x[0] != '-';
+    });
+  CHECK_EQ(seen, lines{"a", "-1", "b", "-2", "-3"});
+  CHECK_EQ(tail.last(), lines{"a", "b"});
+}
+
+TEST_CASE("lines are told also if none is kept") {
+  line_tail tail{0};
+  lines seen;
+  tail.feed("a\nb\n", [&](const std::string& x) {
+    seen.push_back(x);
+    return true;
+  });
+  CHECK_EQ(seen, lines{"a", "b"});
+  CHECK(tail.last().empty());
+}
+
+TEST_CASE("a line that has no end yet can be ended by who reads it") {
+  line_tail tail{3};
+  lines seen;
+  auto see = [&](const std::string& x) {
+    seen.push_back(x);
+    return true;
+  };
+  tail.feed(std::string(10'000, 'x'), see);
+  tail.finish(see);
+  tail.feed("next\n", see);
+  REQUIRE_EQ(seen.size(), 2);
+  CHECK_EQ(seen[1], "next");
+}
+
 TEST_CASE("a line is bounded, however long it is") {
   line_tail tail{3};
-  auto ignore = [](const std::string&) {};
+  auto ignore = [](const std::string&) { return true; };
   for (int i = 0; i < 1000; ++i)
     tail.feed(std::string(10'000, 'x'), ignore);
   tail.feed("\nnext\n", ignore);

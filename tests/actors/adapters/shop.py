@@ -96,5 +96,16 @@ class OpenAllDay(charmer.ThreadSafeAdapter):
         await asyncio.sleep(seconds)
 
     @charmer.command
-    def hold_the_gil(self):
+    def hold_the_gil(self, said=""):
+        os.write(2, said.encode())
         ctypes.PyDLL(None).sleep(600)
+
+    @charmer.command
+    def sleep_after(self, said, seconds):
+        os.write(2, said.encode())
+        time.sleep(seconds)
+
+    @charmer.command
+    def die_after(self, said):
+        os.write(2, said.encode())
+        os._exit(3)

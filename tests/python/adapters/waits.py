@@ -1,6 +1,7 @@
 """Commands that wait for ever, each in its own way."""
 
 import asyncio
+import os
 import signal
 import time
 
@@ -57,6 +58,11 @@ async def blocks() -> None:
 def sleeps(seconds: float) -> float:
     time.sleep(seconds)
     return seconds
+
+
+def leaves_a_line(text: str) -> None:
+    os.write(2, text.encode())
+    time.sleep(600)
 
 
 def plain(x):
