@@ -396,6 +396,7 @@ private:
   void dismiss(std::uint32_t at, time_point now, effects& out);
   bool can_be_recalled(const slot& w) const;
   void recall(std::uint32_t at);
+  void does_not_stop(std::uint32_t id, time_point now, effects& out);
   void give_up(std::uint32_t at, time_point now, effects& out);
   bool serves_others(std::uint32_t at, bool endless) const;
   void bound_hanging(time_point now, effects& out);

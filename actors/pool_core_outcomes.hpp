@@ -182,6 +182,9 @@ void pool_core<T>::withdraw(std::uint32_t id, pool_errc code, bool answer,
   }
   if (!was_leased)
     dequeue(id);
+  std::optional<request> kept; // for what is told if its worker answers yet
+  if (was_leased && traced())
+    kept = r.what;
   if (answer) {
     settle(id, code, was_leased && may_have_begun(id), std::nullopt, now, out);
   } else {
@@ -196,6 +199,10 @@ void pool_core<T>::withdraw(std::uint32_t id, pool_errc code, bool answer,
     forget(id, now, out);
   } else {
     requests_.detach(id);
+    if (kept) {
+      r.what = std::move(*kept);
+      r.kept = true;
+    }
     r.state = stage::cancelling;
     out.cancellations.push_back(
         {workers_[r.worker].handle, requests_.lease_of(id)});

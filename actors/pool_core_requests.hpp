@@ -310,6 +310,8 @@ void pool_core<T>::forget(std::uint32_t id, time_point now, effects& out) {
   auto key = r.hash;
   if (r.session != no_index)
     sessions_.leave(r.session, now);
+  if (std::exchange(r.kept, false))
+    out.discarded.push_back(std::move(r.what)); // is destroyed without the lock
   requests_.forget(id);
   if (keyed)
     promote(key, now, out);

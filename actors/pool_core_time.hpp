@@ -83,7 +83,7 @@ void pool_core<T>::expired(std::uint32_t id, time_point now, effects& out) {
       break;
     case stage::cancelling:
       if (is_stuck(id))
-        give_up(r.worker, now, out);
+        does_not_stop(id, now, out);
       r.deadline = now + limits_.cancel_grace;
       arm(id, out);
       break;
@@ -167,10 +167,9 @@ void pool_core<T>::overran(std::uint32_t id, time_point now, effects& out) {
     arm_overrun(id, out);
     return;
   }
-  auto at = r.worker;
   withdraw(id, pool_errc::exec_timeout, true, now, out);
   out.settlements.back().overrun = true;
-  give_up(at, now, out);
+  does_not_stop(id, now, out);
 }
 
 } // namespace charmer

@@ -203,12 +203,14 @@ pool_snapshot pool_core<T>::snapshot(time_point now) const {
     x.held = w.held != 0;
     if (w.seat != no_index && seats_[w.seat].worker == at)
       x.line = seats_[w.seat].line.size;
-    // What does not stop, or else the oldest that it runs.
+    // What does not stop, or did not, or else the oldest that it runs.
     auto id = w.leases.head;
     while (w.hangs_since && id != no_index
            && requests_[id].state != stage::cancelling)
       id = requests_[id].next;
-    if (id == no_index)
+    if (id == no_index && w.state == worker_state::expelled)
+      x.task = commands_.name_of(w.hung);
+    else if (id == no_index)
       id = w.leases.head;
     if (id != no_index) {
       x.task = commands_.name_of(requests_[id].kind);

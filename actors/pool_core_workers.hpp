@@ -356,6 +356,15 @@ void pool_core<T>::recall(std::uint32_t at) {
   hungry_.push_back(at);
 }
 
+template <class T>
+void pool_core<T>::does_not_stop(std::uint32_t id, time_point now,
+                                 effects& out) {
+  auto at = requests_[id].worker;
+  if (!workers_[at].hangs_since)
+    workers_[at].hung = requests_[id].kind;
+  give_up(at, now, out);
+}
+
 // One of its requests does not stop. Others that it runs are innocent: they go
 // on beside its successor, until they are done or their time is over. Those
 // that have no time have worker_shutdown: what hangs may hang them, too. And it

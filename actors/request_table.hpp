@@ -91,6 +91,7 @@ struct request_record {
   bool streamed = false;     ///< a part of its answer has been given away
   bool homed = false;        ///< only the home of its session will do
   bool overdue = false;      ///< was first, not begun, when its grace was over
+  bool kept = false;         ///< `what` is there though it has its outcome
   std::optional<bool> idempotent;
   std::uint32_t line = 0;       ///< whose, where lines have an owner
   std::uint32_t blocked_by = 0; ///< requests in the queue that it waits for

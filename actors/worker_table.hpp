@@ -47,6 +47,7 @@ struct worker_slot {
   std::uint64_t request_limit = 0;  ///< with which it is worn; 0: none
   time_point front_since;           ///< when the oldest lease can have begun
   std::optional<time_point> hangs_since; ///< one of its requests does not stop
+  std::uint32_t hung = 0;                ///< which command that was
   bool used = false;
   bool dead = false;
   bool overflow = false;

@@ -395,9 +395,6 @@ TEST_CASE("everything in the table of events happens, and nothing else does") {
       // Its worker is gone, and the next one not known.
       "charmer.request.retried: worker_id",
       "charmer.request.retried: incarnation",
-      // Its request is forgotten already.
-      "charmer.request.stale: command",
-      "charmer.request.stale: correlation",
   };
   auto heard = std::make_shared<told>();
   a_day_without_mishaps(heard);

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -38,10 +39,13 @@ int caller;
 
 TEST_CASE("what a request carries may call the pool when it is destroyed") {
   core_limits limits;
+  std::atomic<bool> asked = false;
   limits.size = 1;
+  limits.traced = &asked;
   core_type::time_point now{1000s};
   core_type core{limits, now};
   auto calls = 0;
+  std::uint64_t running = 0;
   auto submit = [&](bool lease) {
     core_type::submission x;
     x.what = std::make_shared<at_end>([&] {
@@ -53,6 +57,12 @@ TEST_CASE("what a request carries may call the pool when it is destroyed") {
     x.lease = lease;
     core_type::effects out;
     core.submit(std::move(x), now, out);
+    if (!out.assignments.empty())
+      running = out.assignments[0].lease;
+  };
+  auto finish = [&] {
+    core_type::effects out;
+    core.finish(running, verdict::success, std::nullopt, now, out);
   };
   {
     core_type::effects out;
@@ -71,4 +81,16 @@ TEST_CASE("what a request carries may call the pool when it is destroyed") {
     core.caller_died(&caller, now, out);
   }
   CHECK(calls == 3);
+  finish();
+  // What is told of it if it is answered too late is there until it is not.
+  asked = true;
+  submit(false);
+  {
+    core_type::effects out;
+    core.caller_died(&caller, now, out);
+  }
+  CHECK(calls == 3);
+  asked = false;
+  finish();
+  CHECK(calls == 4);
 }

@@ -471,6 +471,45 @@ TEST_CASE("who asks is told each step of a request, and nobody else") {
   CHECK(out.notes[0].step == request_step::stale);
 }
 
+TEST_CASE("what is ended because of a command that does not stop has its name, "
+          "though that stops after all") {
+  core_limits limits;
+  limits.cancel_grace = 1s;
+  bench b{limits};
+  b.core.declare("f", false);
+  b.hire("w");
+  auto lease = b.submit("a").assignments.at(0).lease;
+  b.pass(61s);
+  REQUIRE(b.pass(2s).expulsions.size() == 1);
+  CHECK(b.core.snapshot(b.now).workers.at(0).task == "f");
+  b.answer(lease);
+  CHECK(b.core.snapshot(b.now).workers.at(0).task == "f");
+}
+
+TEST_CASE("who asks is told what it was that is answered too late") {
+  std::atomic<bool> asked = true;
+  core_limits limits;
+  limits.traced = &asked;
+  bench b{limits};
+  b.hire("w");
+  for (bool told : {true, false}) { // its caller of the outcome
+    auto x = b.request("a");
+    x.key = {7, told ? 1U : 2U};
+    x.caller = &limits;
+    auto lease = b.submit(x).assignments.at(0).lease;
+    effects out;
+    if (told)
+      REQUIRE(b.core.cancel({7, 1}, b.now, out));
+    else
+      b.core.caller_died(x.caller, b.now, out);
+    out = b.answer(lease);
+    REQUIRE(out.notes.size() == 1);
+    CHECK(out.notes[0].step == request_step::stale);
+    CHECK(out.notes[0].what == "a");
+    CHECK(out.discarded == std::vector<std::string>{"a"});
+  }
+}
+
 TEST_CASE("one tick is pending, for the earliest deadline") {
   bench b;
   auto first = b.submit("a");
