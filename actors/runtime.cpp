@@ -46,25 +46,26 @@ template <class... Results, class... Ts>
 caf::error ask(const state_ptr& st, const caf::actor& whom, timespan limit,
                Ts... xs) {
   caf::scoped_actor self{st->system};
+  auto result = std::make_shared<caf::error>();
   self->spawn<caf::monitored>([=](caf::event_based_actor* asker) {
-    asker->set_down_handler([=](const caf::down_msg&) {
-      asker->quit(make_error(pool_errc::shutting_down,
-                             "who was asked ended before it had answered; "
-                             "whether it was done is not known"));
-    });
     auto done = [=](caf::error why) {
+      *result = std::move(why);
       asker->demonitor(whom); // which would remember it else
-      asker->quit(std::move(why));
+      asker->quit();
     };
+    when_down(asker, [=](const auto&, const caf::error&) {
+      done(make_error(pool_errc::shutting_down,
+                      "who was asked ended before it had answered; whether it "
+                      "was done is not known"));
+    });
     request(asker, whom, limit, xs...)
         .then([=](const Results&...) { done({}); },
               [=](caf::error& e) { done(std::move(e)); });
     // After the request: what is answered at once comes before the end is told.
     asker->monitor(whom);
   });
-  caf::error result;
-  self->receive([&](caf::down_msg& x) { result = std::move(x.reason); });
-  return result;
+  await_down(self, bounded(infinite)); // the limit is that of the request
+  return std::move(*result);
 }
 
 // Waits for the end of an actor that was asked to end, then kills it.
