@@ -282,6 +282,7 @@ TEST_CASE("where a command hangs is told also if it has left a line without an "
     CHECK_MESSAGE(out.what().traceback.find("in sleep_after")
                       != std::string::npos,
                   out.what().traceback);
+    f.call("add", {{"a", 1}, {"b", 1}}); // its successor is there
     // Asked by the last signal.
     f.call("hold_the_gil", {{"said", bar}}, {.timeout = 200ms});
     CHECK(f.events.wait_for([](const event& e) {

@@ -98,7 +98,9 @@ class OpenAllDay(charmer.ThreadSafeAdapter):
     @charmer.command
     def hold_the_gil(self, said=""):
         os.write(2, said.encode())
-        ctypes.PyDLL(None).sleep(600)
+        mutex = ctypes.create_string_buffer(256)
+        for _ in range(2):  # no signal ends that, as it would end a sleep
+            ctypes.PyDLL(None).pthread_mutex_lock(mutex)
 
     @charmer.command
     def sleep_after(self, said, seconds):
