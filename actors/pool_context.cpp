@@ -378,18 +378,6 @@ worker_stats pool_context::stats_of(worker_snapshot x, bool with_memory) const {
   return result;
 }
 
-void pool_context::profile_failed(const char* question,
-                                  const std::string& why) const {
-  {
-    std::lock_guard guard{parts_mutex_};
-    if (!profile_faults_.insert(question).second)
-      return;
-  }
-  tell("charmer.profile.failed", severity::error,
-       "the profile \"" + settings->profile + "\" threw in " + question + ": "
-           + why);
-}
-
 pool_status pool_context::status() const {
   auto snapshot = core.snapshot(now());
   pool_status result;

@@ -402,6 +402,7 @@ private:
   void bound_hanging(time_point now, effects& out);
   void expel(std::uint32_t at, time_point now, effects& out);
   worker_ending ending_of(const slot& w) const;
+  std::uint32_t overflow_room() const;
   std::uint32_t overflow_wanted() const;
   std::pair<std::uint64_t, std::uint64_t> load_of(const slot& w) const;
   bool empty() const;

@@ -114,9 +114,7 @@ std::uint64_t pool_core<T>::queued() const {
 // one of the overflow is being started for them, or can be.
 template <class T>
 std::uint64_t pool_core<T>::room_at_once() const {
-  auto unstarted =
-      limits_.max_overflow - std::min(limits_.max_overflow, overflow_);
-  return std::uint64_t{workers_.spare()} + starting_overflow_ + unstarted;
+  return std::uint64_t{workers_.spare()} + starting_overflow_ + overflow_room();
 }
 
 template <class T>

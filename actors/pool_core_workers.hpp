@@ -62,6 +62,12 @@ auto pool_core<T>::leftovers() -> std::vector<leftover> {
   return result;
 }
 
+// How many more there may be beyond the size.
+template <class T>
+std::uint32_t pool_core<T>::overflow_room() const {
+  return limits_.max_overflow - std::min(limits_.max_overflow, overflow_);
+}
+
 // One for each waiting request for which nobody is idle, or starting yet.
 template <class T>
 std::uint32_t pool_core<T>::overflow_wanted() const {
@@ -70,8 +76,8 @@ std::uint32_t pool_core<T>::overflow_wanted() const {
   auto waiting = queued();
   auto coming = workers_.spare() + starting_;
   auto unserved = waiting > coming ? waiting - coming : 0;
-  auto room = limits_.max_overflow - std::min(limits_.max_overflow, overflow_);
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(unserved, room));
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(unserved, overflow_room()));
 }
 
 // -- coming and going ---------------------------------------------------------

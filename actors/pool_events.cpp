@@ -59,6 +59,18 @@ void pool_context::tell(
   events->notify(std::move(x));
 }
 
+void pool_context::profile_failed(const char* question,
+                                  const std::string& why) const {
+  {
+    std::lock_guard guard{parts_mutex_};
+    if (!profile_faults_.insert(question).second)
+      return;
+  }
+  tell("charmer.profile.failed", severity::error,
+       "the profile \"" + settings->profile + "\" threw in " + question + ": "
+           + why);
+}
+
 void pool_context::tell_failed(const caf_request& x, const caf::error& why) {
   auto what = failure_of(why);
   event e;

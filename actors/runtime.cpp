@@ -131,13 +131,22 @@ void bury(pool_registry& pools, pool_context& ctx,
   pools.leave(ctx.settings->name);
 }
 
+// The same of one that may be started again: nobody has its name any more.
+void forget(const state_ptr& st, pool_context& ctx,
+            steady_clock::time_point limit) {
+  bury(*st->pools, ctx, limit);
+  auto& name = ctx.settings->name;
+  st->events->remove(watching_overruns(name, default_overrun_handler, {}).name);
+  std::lock_guard guard{st->mutex};
+  st->handles.erase(name);
+}
+
 // Waits until a pool that was told to end has ended, and forgets it. False: it
 // has not.
 // @param said what the root says of the order
 bool forget_ended(const state_ptr& st, const caf::actor& root,
                   pool_context& ctx, const caf::error& said,
                   steady_clock::time_point end) {
-  auto& name = ctx.settings->name;
   // With the root everything stops, or has stopped.
   auto is_over = !said || is(said, supervision_errc::not_found)
                  || has_ended(root)
@@ -147,11 +156,9 @@ bool forget_ended(const state_ptr& st, const caf::actor& root,
     return false;
   // If the root does not get round to it, whoever starts the pool again is told
   // of it; there is none any more either way.
-  ask(st, root, std::chrono::seconds(1), delete_child_atom_v, "pool " + name);
-  bury(*st->pools, ctx, end);
-  st->events->remove(watching_overruns(name, default_overrun_handler, {}).name);
-  std::lock_guard guard{st->mutex};
-  st->handles.erase(name);
+  ask(st, root, std::chrono::seconds(1), delete_child_atom_v,
+      "pool " + ctx.settings->name);
+  forget(st, ctx, end);
   return true;
 }
 
@@ -261,8 +268,7 @@ caf::expected<pool_handle> runtime::start_pool(pool_settings x) {
     return plan.error();
   if (auto err = ask<caf::actor>(state_, root, std::chrono::seconds(10),
                                  start_child_atom_v, plan->spec)) {
-    bury(*state_->pools, *plan->context, {});
-    remove_overrun_handler(name, default_overrun_handler);
+    forget(state_, *plan->context, {});
     return err;
   }
   std::lock_guard guard{state_->mutex};
