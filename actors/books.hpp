@@ -59,6 +59,7 @@ struct worker_snapshot {
   std::chrono::steady_clock::time_point since; ///< ready since
   bool overflow = false;
   bool held = false; ///< by hand
+  bool idle = false; ///< runs nothing, not even what nobody wants any more
   std::string task;  ///< the command it runs; empty: none, or it has no name
   std::chrono::nanoseconds running_for{0};
 };

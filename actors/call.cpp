@@ -2,13 +2,26 @@
 
 namespace charmer::detail {
 
-answer_limit response_limit(const caf::actor_system& sys,
-                            const pool_handle& pool,
+caf::error in_terms_of_pools(const pool_handle& pool, caf::error why) {
+  if (!pool)
+    return make_error(pool_errc::no_such_pool,
+                      "the handle of the pool is empty");
+  if (pool.is_remote() && why == caf::sec::request_timeout)
+    return make_error(pool_errc::exec_timeout,
+                      failure{.text = "the node of the pool did not answer in "
+                                      "time; whether the request ran is not "
+                                      "known",
+                              .pool = pool.name(),
+                              .begun = true});
+  return why;
+}
+
+answer_limit response_limit(const pool_handle& pool,
                             const call_options& options) {
   // As request_timeout and stream_timeout.
   auto usual = std::chrono::seconds(options.window == 0 ? 60 : 300);
   constexpr timespan travel = std::chrono::seconds(5);
-  if (!pool || pool.actor().node() == sys.node() || options.timeout == infinite)
+  if (!pool.is_remote() || options.timeout == infinite)
     return to_answer_limit(infinite);
   auto total = options.timeout == unsaid ? timespan{usual} : options.timeout;
   return to_answer_limit(total + travel);

@@ -15,7 +15,7 @@
 
 #include "charmer/actors/arguments.hpp"
 #include "charmer/actors/messages.hpp"
-#include "charmer/actors/pool_handle.hpp"
+#include "charmer/actors/pending_answer.hpp"
 
 #include <string>
 #include <utility>
@@ -28,32 +28,32 @@ template <class Response>
 class pending_call {
 public:
   pending_call(Response response, pool_handle pool, call_id id)
-      : response_(std::move(response)), pool_(std::move(pool)), id_(id) {
+      : answer_(std::move(response), std::move(pool)), id_(id) {
     // nop
   }
 
   /// Event-based actors.
   template <class F, class G>
   void then(F on_reply, G on_error) {
-    std::move(response_).then(std::move(on_reply), std::move(on_error));
+    answer_.then(std::move(on_reply), std::move(on_error));
   }
 
   /// Blocking actors.
   template <class F, class G>
   void receive(F on_reply, G on_error) {
-    std::move(response_).receive(std::move(on_reply), std::move(on_error));
+    answer_.receive(std::move(on_reply), std::move(on_error));
   }
 
   /// The outcome becomes `cancelled`, unless another was faster. What waits
   /// never runs; what runs is told, and its worker is replaced if it does not
-  /// listen within cancel_grace.
-  void cancel() const { cast(pool_.actor(), cancel_atom_v, id_); }
+  /// listen within cancel_grace. A native worker cannot be told, and runs it to
+  /// its end (see cancel_grace in settings.hpp).
+  void cancel() const { cast(answer_.pool().actor(), cancel_atom_v, id_); }
 
   const call_id& id() const noexcept { return id_; }
 
 private:
-  Response response_;
-  pool_handle pool_;
+  pending_answer<Response> answer_;
   call_id id_;
 };
 
@@ -66,8 +66,7 @@ void inherit(call_options& options);
 
 /// A local door owes an outcome in bounded time; towards another node, which
 /// may fall silent, there is a limit of our own.
-answer_limit response_limit(const caf::actor_system& sys,
-                            const pool_handle& pool,
+answer_limit response_limit(const pool_handle& pool,
                             const call_options& options);
 
 } // namespace detail
@@ -80,7 +79,7 @@ auto call(Self* self, const pool_handle& pool, std::string command,
   options.window = 0;
   detail::inherit(options);
   auto id = options.id;
-  auto limit = detail::response_limit(self->system(), pool, options);
+  auto limit = detail::response_limit(pool, options);
   auto response = request(self, pool.actor(), limit,
                           invocation{std::move(command), std::move(args).take(),
                                      std::move(options)});

@@ -44,9 +44,10 @@ inline void cast(const pool_handle& pool, caf::message what,
 template <class Self>
 auto cast(Self* self, const pool_handle& pool, caf::message what,
           call_options options = {}) {
-  auto limit = detail::response_limit(self->system(), pool, options);
-  return request(self, pool.actor(), limit, cast_atom_v, std::move(options),
-                 std::move(what));
+  auto limit = detail::response_limit(pool, options);
+  return pending_answer{request(self, pool.actor(), limit, cast_atom_v,
+                                std::move(options), std::move(what)),
+                        pool};
 }
 
 inline auto cast(caf::scoped_actor& self, const pool_handle& pool,
@@ -66,9 +67,10 @@ inline void broadcast(const pool_handle& pool, caf::message what,
 template <class Self>
 auto broadcast(Self* self, const pool_handle& pool, caf::message what,
                call_options options = {}) {
-  auto limit = detail::response_limit(self->system(), pool, options);
-  return request(self, pool.actor(), limit, broadcast_atom_v,
-                 std::move(options), std::move(what));
+  auto limit = detail::response_limit(pool, options);
+  return pending_answer{request(self, pool.actor(), limit, broadcast_atom_v,
+                                std::move(options), std::move(what)),
+                        pool};
 }
 
 inline auto broadcast(caf::scoped_actor& self, const pool_handle& pool,
@@ -88,11 +90,13 @@ caf::actor spawn_gatherer(caf::actor_system& sys, const pool_handle& pool,
 template <class Self>
 auto broadcall(Self* self, const pool_handle& pool, caf::message what,
                call_options options = {}) {
-  auto limit = detail::response_limit(self->system(), pool, options);
-  return request(self,
-                 detail::spawn_gatherer(self->system(), pool, std::move(what),
-                                        std::move(options)),
-                 limit, gather_atom_v);
+  auto limit = detail::response_limit(pool, options);
+  return pending_answer{
+      request(self,
+              detail::spawn_gatherer(self->system(), pool, std::move(what),
+                                     std::move(options)),
+              limit, gather_atom_v),
+      pool};
 }
 
 inline auto broadcall(caf::scoped_actor& self, const pool_handle& pool,

@@ -89,6 +89,13 @@ public:
     return permission::probe;
   }
 
+  /// Whether a worker may be checked out: not while the breaker is open. That
+  /// is never the probe, for it says nothing about requests and may take long.
+  permission admits_lease(time_point now) const {
+    return state(now) == breaker_state::open ? permission::refuse
+                                             : permission::admit;
+  }
+
   /// A request that was let in ended well.
   breaker_change succeeded(time_point now, bool was_probe) {
     if (was_probe)

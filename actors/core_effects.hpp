@@ -31,6 +31,9 @@ struct core_limits {
   /// Work that may lie in a worker's pipe behind what it runs. 0: none.
   std::chrono::nanoseconds prefetch{0};
   std::chrono::nanoseconds cancel_grace = std::chrono::milliseconds(500);
+  /// Whether a worker can be told that nobody wants its answer any more. Else
+  /// it has as long for that as if somebody did.
+  bool cancellable = true;
   /// How long the other requests of a worker that hangs may go on if they have
   /// no deadline of their own.
   std::chrono::nanoseconds worker_shutdown = std::chrono::seconds(5);
@@ -42,7 +45,7 @@ struct core_limits {
   std::chrono::nanoseconds overflow_retention{0};
   overrun_schedule overruns;
   breaker_limits breaker;
-  /// How many workers that were left behind are too many.
+  /// How many workers may be left behind and have a successor.
   std::uint32_t max_abandoned = 4;
   /// Collections of the application's say who is served by whom: the core only
   /// carries out.
@@ -231,6 +234,8 @@ struct core_effects {
   bool administer = false; ///< look at `vacancies` and `leftovers`
   bool worn = false;       ///< a worker has answered max_requests, or one that
                            ///< was replaced is gone
+  bool degraded = false;   ///< the pool is, as every place is one of a worker
+                           ///< that was left behind
   breaker_change circuit = breaker_change::none;
 };
 

@@ -104,7 +104,8 @@ std::vector<event_kind> make_table() {
        with(of_worker, {"planned", "reason", "cause", "command"})},
       {"charmer.worker.abandoned",
        error,
-       "it cannot be ended, and was left behind",
+       "it cannot be ended, and was left behind, beyond max_abandoned without "
+       "a successor",
        {},
        of_worker},
       {"charmer.worker.recycled",

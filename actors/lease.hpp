@@ -98,13 +98,13 @@ template <class Response>
 class [[nodiscard]] pending_lease {
 public:
   pending_lease(Response response, pool_handle pool, call_id id)
-      : response_(std::move(response)), pool_(std::move(pool)), id_(id) {
+      : answer_(std::move(response), std::move(pool)), id_(id) {
     // nop
   }
 
   pending_lease(pending_lease&& other) noexcept
-      : response_(std::move(other.response_)), pool_(std::move(other.pool_)),
-        id_(other.id_), awaited_(std::exchange(other.awaited_, true)) {
+      : answer_(std::move(other.answer_)), id_(other.id_),
+        awaited_(std::exchange(other.awaited_, true)) {
     // nop
   }
 
@@ -112,36 +112,36 @@ public:
 
   ~pending_lease() {
     if (!awaited_)
-      cast(pool_.actor(), checkin_atom_v, id_);
+      cast(answer_.pool().actor(), checkin_atom_v, id_);
   }
 
   /// Event-based actors. `f(lease)`, `g(error)`.
   template <class F, class G>
   void then(F f, G g) {
     awaited_ = true;
-    std::move(response_).then(taking(std::move(f)), std::move(g));
+    answer_.then(taking(std::move(f)), std::move(g));
   }
 
   /// Blocking actors.
   template <class F, class G>
   void receive(F f, G g) {
     awaited_ = true;
-    std::move(response_).receive(taking(std::move(f)), std::move(g));
+    answer_.receive(taking(std::move(f)), std::move(g));
   }
 
   /// It is no longer wanted.
-  void cancel() const { cast(pool_.actor(), cancel_atom_v, id_); }
+  void cancel() const { cast(answer_.pool().actor(), cancel_atom_v, id_); }
 
 private:
   template <class F>
   auto taking(F f) const {
-    return [f = std::move(f), pool = pool_, id = id_](granted& x) mutable {
+    return [f = std::move(f), pool = answer_.pool(),
+            id = id_](granted& x) mutable {
       f(lease{pool, id, std::move(x)});
     };
   }
 
-  Response response_;
-  pool_handle pool_;
+  pending_answer<Response> answer_;
   call_id id_;
   bool awaited_ = false;
 };
@@ -151,7 +151,7 @@ template <class Self>
 auto checkout(Self* self, const pool_handle& pool, call_options options = {}) {
   options.id = call_id::next();
   auto id = options.id;
-  auto limit = detail::response_limit(self->system(), pool, options);
+  auto limit = detail::response_limit(pool, options);
   auto response =
       request(self, pool.actor(), limit, checkout_atom_v, std::move(options));
   return pending_lease<decltype(response)>{std::move(response), pool, id};

@@ -132,6 +132,16 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
       f.text = "the pool is being stopped";
       break;
     case pool_errc::worker_died:
+      if (x.errand && !x.begun && x.ending != worker_ending::death) {
+        f.text =
+            x.ending == worker_ending::stop
+                ? "the worker that was held was stopped before this "
+                  "request began"
+                : "the worker that was held was replaced because a request "
+                  "that it ran did not stop (cancel_grace), and this one "
+                  "had not begun";
+        break;
+      }
       if (x.ending == worker_ending::expulsion) {
         f.text = "the worker was replaced because another request that it ran "
                  "did not stop (cancel_grace), and this one was not done in "

@@ -12,13 +12,15 @@ namespace charmer {
 
 namespace {
 
-core_limits limits_of(const pool_settings& x, const std::atomic<bool>* traced) {
+core_limits limits_of(const pool_settings& x, const worker_profile& profile,
+                      const std::atomic<bool>* traced) {
   core_limits result;
   result.queue_size = x.max_queue_size;
   result.queue_bytes = x.max_queue_bytes;
   result.poison_after = x.poison_after;
   result.prefetch = x.prefetch;
   result.cancel_grace = x.cancel_grace;
+  result.cancellable = profile.can_cancel(x);
   result.worker_shutdown = x.worker_shutdown;
   result.max_requests = x.max_requests;
   result.size = x.size;
@@ -67,7 +69,8 @@ pool_context::pool_context(caf::actor_system& sys, pool_settings x,
       settings_text(to_json(*settings)),
       breaker(charmer::limits_of(settings->breaker)), profile(std::move(p)),
       events(std::move(e)), functions(std::move(f)), path(std::move(where)),
-      core(limits_of(*settings, &events->traced()), sys.clock().now()),
+      core(limits_of(*settings, *profile, &events->traced()),
+           sys.clock().now()),
       collections_(collections_of(*settings)), began_(sys.clock().now()) {
   for (std::size_t i = 0; i < alike_.size(); ++i) {
     core_type::settlement x;
@@ -117,6 +120,9 @@ void pool_context::carry_out(effects& out, actor_runner* context,
     tell_overrun(x);
   if (out.circuit != breaker_change::none)
     tell_circuit(out.circuit);
+  if (out.degraded)
+    tell("charmer.pool.degraded", severity::error,
+         describe(core.last_error().value_or(caf::error{})));
   for (auto& x : out.replacements)
     wake(pool_part::pool, replace_child_atom_v, x);
   if (out.administer)
@@ -383,7 +389,7 @@ pool_status pool_context::status() const {
   pool_status result;
   for (auto& w : snapshot.workers)
     if (w.state == worker_state::ready)
-      ++(w.running == 0 ? result.idle_workers : result.busy_workers);
+      ++(w.idle ? result.idle_workers : result.busy_workers);
   result.overflow_workers = snapshot.overflow;
   result.circuit_open = snapshot.circuit_open;
   auto& c = snapshot.counts;

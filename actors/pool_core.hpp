@@ -171,8 +171,9 @@ public:
                    effects& out);
 
   /// A worker that cannot be ended was left behind (and died, as far as the
-  /// books go). True: with it there are too many, and the pool is degraded, for
-  /// this reason, until one of them ends.
+  /// books go). True: with it there are more than max_abandoned, and its place
+  /// stays empty until one of them ends. A pool that has only such places, and
+  /// no worker, is degraded for this reason.
   bool left_behind(std::uint64_t incarnation, const cause& too_many,
                    time_point now, effects& out);
 
@@ -378,6 +379,7 @@ private:
                       time_point now, effects& out);
   void withdraw(std::uint32_t id, pool_errc code, bool answer, time_point now,
                 effects& out);
+  time_point end_of_grace(time_point deadline, time_point now) const;
   void let_go(std::uint32_t id, std::uint64_t books::*counter, time_point now,
               effects& out);
   void bury(std::uint32_t id, time_point now, effects& out);
@@ -402,6 +404,15 @@ private:
   void bound_hanging(time_point now, effects& out);
   void expel(std::uint32_t at, time_point now, effects& out);
   worker_ending ending_of(const slot& w) const;
+  std::uint32_t seats_lost() const;
+  bool all_seats_lost() const;
+  std::vector<bool> seats_filled() const;
+  std::uint32_t seats_wanted(const std::vector<bool>& filled) const;
+  static bool is_there(const slot& w) {
+    return w.used && !w.dead && !w.replaced && !w.released;
+  }
+  void degrade_if_stranded(effects& out);
+  std::optional<cause> why_degraded() const;
   std::uint32_t overflow_room() const;
   std::uint32_t overflow_wanted() const;
   std::pair<std::uint64_t, std::uint64_t> load_of(const slot& w) const;
@@ -470,7 +481,7 @@ private:
   bool degraded_ = false;
   bool closing_ = false;
   std::optional<cause> last_error_;
-  std::optional<cause> overburdened_; // degraded: too many were left behind
+  std::optional<cause> overburdened_; // more are left behind than may be
 };
 
 } // namespace charmer

@@ -34,9 +34,9 @@ auto pool_core<T>::held(request_key lease) const -> std::optional<member> {
 template <class T>
 pool_errc pool_core<T>::absence() const {
   auto guard = brief_lock(mutex_);
-  return closing_                     ? pool_errc::shutting_down
-         : degraded_ || overburdened_ ? pool_errc::pool_degraded
-                                      : pool_errc::no_available_worker;
+  return closing_    ? pool_errc::shutting_down
+         : degraded_ ? pool_errc::pool_degraded
+                     : pool_errc::no_available_worker;
 }
 
 template <class T>

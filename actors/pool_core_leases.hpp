@@ -146,8 +146,9 @@ void pool_core<T>::next_errand(desk& from, std::uint32_t at, time_point now,
 // too.
 template <class T>
 void pool_core<T>::serve(time_point now, effects& out) {
+  degrade_if_stranded(out);
   if (degraded_ && waiting_ != 0)
-    settle_waiting(pool_errc::pool_degraded, last_error_, now, out);
+    settle_waiting(pool_errc::pool_degraded, why_degraded(), now, out);
   while (!hungry_.empty()) {
     auto at = hungry_.back();
     hungry_.pop_back();
@@ -264,12 +265,6 @@ void pool_core<T>::end_lease(std::uint32_t id, pool_errc how, time_point now,
     ++w.occupied;
   }
   desks_.close(id);
-  if (requests_[id].probe)
-    judge(id,
-          dead                     ? verdict::failure
-          : how == pool_errc::none ? verdict::success
-                                   : verdict::refusal,
-          now, out);
   out.discarded.push_back(std::move(requests_[id].what));
   ++(how == pool_errc::none        ? counts_.replied
      : how == pool_errc::cancelled ? counts_.cancelled

@@ -117,8 +117,12 @@ void pool_core<T>::settle(std::uint32_t id, pool_errc code, bool begun,
                           effects& out) {
   ++(code == pool_errc::cancelled ? counts_.cancelled : counts_.failed);
   auto& r = requests_[id];
-  auto ending = r.worker == no_index ? worker_ending::death
-                                     : ending_of(workers_[r.worker]);
+  // One that waits for the worker of a lease ends with that.
+  auto its_worker = r.worker == no_index && r.role == purpose::errand
+                        ? requests_[r.line].worker
+                        : r.worker;
+  auto ending = its_worker == no_index ? worker_ending::death
+                                       : ending_of(workers_[its_worker]);
   auto counts =
       limits_.breaker.counts(code)
       && (code != pool_errc::worker_died || ending == worker_ending::death);
@@ -204,14 +208,26 @@ void pool_core<T>::withdraw(std::uint32_t id, pool_errc code, bool answer,
       r.kept = true;
     }
     r.state = stage::cancelling;
-    out.cancellations.push_back(
-        {workers_[r.worker].handle, requests_.lease_of(id)});
-    r.deadline = now + limits_.cancel_grace;
+    if (limits_.cancellable)
+      out.cancellations.push_back(
+          {workers_[r.worker].handle, requests_.lease_of(id)});
+    r.deadline = end_of_grace(r.deadline, now);
     if (watches_overruns())
       overrun_wheel_.disarm(id);
     arm(id, out);
   }
   tell_if_empty();
+}
+
+// Until when what nobody wants any more may go on. A worker that cannot be told
+// is not to blame before the request's own time is over.
+template <class T>
+auto pool_core<T>::end_of_grace(time_point deadline, time_point now) const
+    -> time_point {
+  auto from = limits_.cancellable ? now : std::max(now, deadline);
+  return from < time_point::max() - limits_.cancel_grace
+             ? from + limits_.cancel_grace
+             : time_point::max();
 }
 
 template <class T>

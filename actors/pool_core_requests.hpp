@@ -43,7 +43,7 @@ pool_errc pool_core<T>::submit(submission x, time_point now, effects& out) {
     to.refusal = pool_errc::would_deadlock;
   auto probe = false;
   if (to.refusal == pool_errc::none && limits_.breaker.enabled) {
-    auto permit = breaker_.permit(now);
+    auto permit = x.lease ? breaker_.admits_lease(now) : breaker_.permit(now);
     probe = permit == permission::probe;
     if (permit == permission::refuse)
       to.refusal = pool_errc::circuit_open;
@@ -144,7 +144,7 @@ template <class T>
 pool_errc pool_core<T>::refusal_of(const submission& x, time_point now) const {
   if (closing_)
     return pool_errc::shutting_down;
-  if (degraded_ || overburdened_)
+  if (degraded_)
     return pool_errc::pool_degraded;
   if (x.deadline <= now || x.queue_deadline <= now)
     return pool_errc::wait_timeout;
@@ -268,7 +268,7 @@ pool_errc pool_core<T>::refuse(submission x, pool_errc code, effects& out) {
   s.code = code;
   s.errand = x.within.number != 0;
   if (code == pool_errc::pool_degraded)
-    s.why = overburdened_ ? overburdened_ : last_error_;
+    s.why = why_degraded();
   out.settlements.push_back(std::move(s));
   return code;
 }

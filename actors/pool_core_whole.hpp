@@ -33,7 +33,7 @@ bool pool_core<T>::resize(std::uint32_t size, time_point now, effects& out) {
   out.wake = out.wake || head_of_queue() != no_index;
   out.administer = true;
   changed_.notify_all();
-  return recovered && !overburdened_;
+  return recovered;
 }
 
 template <class T>
@@ -128,7 +128,7 @@ bool pool_core<T>::wait_until_vacant(time_point limit) {
 template <class T>
 auto pool_core<T>::last_error() const -> std::optional<cause> {
   auto guard = brief_lock(mutex_);
-  return last_error_;
+  return why_degraded();
 }
 
 // Whether nothing waits and nothing runs. What was given up but still occupies
@@ -173,7 +173,7 @@ template <class T>
 pool_snapshot pool_core<T>::snapshot(time_point now) const {
   auto guard = brief_lock(mutex_);
   pool_snapshot result;
-  result.degraded = degraded_ || overburdened_;
+  result.degraded = degraded_;
   result.draining = closing_;
   result.circuit_open =
       limits_.breaker.enabled && breaker_.state(now) != breaker_state::closed;
@@ -201,6 +201,7 @@ pool_snapshot pool_core<T>::snapshot(time_point now) const {
     x.since = w.since;
     x.overflow = w.overflow;
     x.held = w.held != 0;
+    x.idle = w.leases.empty();
     if (w.seat != no_index && seats_[w.seat].worker == at)
       x.line = seats_[w.seat].line.size;
     // What does not stop, or did not, or else the oldest that it runs.

@@ -3,6 +3,7 @@
 
 #include "charmer/actors/pool_core.hpp"
 
+#include <algorithm>
 #include <set>
 
 namespace charmer {
@@ -12,20 +13,19 @@ namespace charmer {
 template <class T>
 auto pool_core<T>::vacancies(std::size_t limit) const -> std::vector<vacancy> {
   auto guard = brief_lock(mutex_);
-  std::vector<bool> taken(seats_.size());
-  std::set<std::string_view> present; // of those without a seat
-  for (auto& w : workers_)
-    if (w.used && !w.dead && !w.replaced && !w.released) {
-      if (w.seat == no_index)
-        present.insert(w.name);
-      else if (w.seat < taken.size())
-        taken[w.seat] = true;
-    }
   std::vector<vacancy> result;
-  for (std::uint32_t i = 0; i < taken.size() && result.size() < limit; ++i)
-    if (!taken[i])
+  auto filled = seats_filled();
+  auto wanted = seats_wanted(filled);
+  for (std::uint32_t i = 0; wanted != 0 && result.size() < limit; ++i)
+    if (!filled[i]) {
       result.push_back({"worker-" + std::to_string(i + 1), i});
-  auto wanted = overflow_wanted();
+      --wanted;
+    }
+  std::set<std::string_view> present;
+  for (auto& w : workers_)
+    if (is_there(w) && w.seat == no_index)
+      present.insert(w.name);
+  wanted = overflow_wanted();
   for (std::uint32_t i = 1;
        wanted != 0 && i <= limits_.max_overflow && result.size() < limit; ++i)
     if (auto name = "overflow-" + std::to_string(i); !present.count(name)) {
@@ -38,7 +38,10 @@ auto pool_core<T>::vacancies(std::size_t limit) const -> std::vector<vacancy> {
 template <class T>
 bool pool_core<T>::wants(const vacancy& x) const {
   auto guard = brief_lock(mutex_);
-  return x.seat == no_index || x.seat < seats_.size();
+  if (x.seat == no_index)
+    return !overburdened_;
+  return x.seat < seats_.size()
+         && (!overburdened_ || seats_wanted(seats_filled()) != 0);
 }
 
 template <class T>
@@ -62,9 +65,43 @@ auto pool_core<T>::leftovers() -> std::vector<leftover> {
   return result;
 }
 
+// How many places stay empty: one for each that was left behind beyond those
+// that may be.
+template <class T>
+std::uint32_t pool_core<T>::seats_lost() const {
+  auto beyond = abandoned_ - std::min(abandoned_, limits_.max_abandoned);
+  return std::min(beyond, seats_.size());
+}
+
+template <class T>
+bool pool_core<T>::all_seats_lost() const {
+  return overburdened_ && seats_lost() == seats_.size();
+}
+
+// By workers that nobody has taken the place of.
+template <class T>
+std::vector<bool> pool_core<T>::seats_filled() const {
+  std::vector<bool> result(seats_.size());
+  for (auto& w : workers_)
+    if (is_there(w) && w.seat < result.size())
+      result[w.seat] = true;
+  return result;
+}
+
+// How many are to be filled besides.
+template <class T>
+std::uint32_t
+pool_core<T>::seats_wanted(const std::vector<bool>& filled) const {
+  auto done = static_cast<std::uint32_t>(
+      std::count(filled.begin(), filled.end(), true));
+  return seats_.size() - std::min(seats_.size(), done + seats_lost());
+}
+
 // How many more there may be beyond the size.
 template <class T>
 std::uint32_t pool_core<T>::overflow_room() const {
+  if (overburdened_)
+    return 0;
   return limits_.max_overflow - std::min(limits_.max_overflow, overflow_);
 }
 
@@ -116,7 +153,7 @@ bool pool_core<T>::worker_ready(std::uint64_t incarnation, worker handle,
   auto takes_part = w.state == worker_state::starting;
   if (takes_part) {
     no_longer_starts(w);
-    w.state = worker_state::ready;
+    workers_.join(at);
     if (w.seat != no_index) {
       auto before = seats_[w.seat].worker;
       seats_.take(w.seat, at);
@@ -140,7 +177,7 @@ bool pool_core<T>::worker_ready(std::uint64_t incarnation, worker handle,
   serve(now, out);
   out.wake = out.wake || head_of_queue() != no_index || limits_.managed;
   changed_.notify_all();
-  return recovered && !overburdened_;
+  return recovered;
 }
 
 template <class T>
@@ -203,11 +240,27 @@ bool pool_core<T>::left_behind(std::uint64_t incarnation, const cause& too_many,
   auto guard = brief_lock(mutex_);
   if (auto at = workers_.find(incarnation); at != no_index)
     workers_[at].abandoned = true;
-  if (++abandoned_ <= limits_.max_abandoned || overburdened_)
+  if (++abandoned_ <= limits_.max_abandoned)
     return false;
   overburdened_ = too_many;
-  settle_waiting(pool_errc::pool_degraded, overburdened_, now, out);
-  return !degraded_;
+  serve(now, out);
+  return true;
+}
+
+// Who hangs is not given more and more threads: a pool serves with the workers
+// that it has left.
+template <class T>
+void pool_core<T>::degrade_if_stranded(effects& out) {
+  if (!all_seats_lost() || degraded_ || closing_ || starting_ != 0
+      || workers_.ready() != 0)
+    return;
+  degraded_ = out.degraded = true;
+  changed_.notify_all();
+}
+
+template <class T>
+auto pool_core<T>::why_degraded() const -> std::optional<cause> {
+  return all_seats_lost() ? overburdened_ : last_error_;
 }
 
 template <class T>
@@ -217,10 +270,14 @@ bool pool_core<T>::returned(std::uint64_t incarnation, time_point now,
   for (auto key : keys_.take_kept(incarnation))
     promote(key, now, out);
   serve(now, out);
-  if (--abandoned_ > limits_.max_abandoned || !overburdened_)
+  auto were_lost = all_seats_lost();
+  --abandoned_;
+  if (!overburdened_)
     return false;
-  overburdened_.reset();
-  return !degraded_;
+  if (abandoned_ <= limits_.max_abandoned)
+    overburdened_.reset();
+  out.administer = true; // it may have a successor now
+  return were_lost && !all_seats_lost() && std::exchange(degraded_, false);
 }
 
 template <class T>
@@ -352,7 +409,7 @@ template <class T>
 void pool_core<T>::recall(std::uint32_t at) {
   auto& w = workers_[at];
   w.dismissed = false;
-  w.state = worker_state::ready;
+  workers_.join(at);
   ++membership_;
   seats_.take(w.seat, at);
   workers_.relist(at);

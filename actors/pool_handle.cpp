@@ -95,9 +95,15 @@ pool_handle pool_handle::with(call_options defaults) const {
     return *this;
   auto& sys = door_->home_system();
   caf::actor_config cfg;
-  return {name_, caf::make_actor<preset, caf::actor>(
-                     sys.next_actor_id(), sys.node(), &sys, cfg, door_,
-                     std::move(defaults))};
+  return {name_,
+          caf::make_actor<preset, caf::actor>(sys.next_actor_id(), sys.node(),
+                                              &sys, cfg, door_,
+                                              std::move(defaults)),
+          pool_};
+}
+
+bool pool_handle::is_remote() const {
+  return pool_ && pool_.node() != pool_->home_system().node();
 }
 
 } // namespace charmer

@@ -41,7 +41,7 @@ public:
   pool_handle() = default;
 
   pool_handle(std::string name, caf::actor door)
-      : name_(std::move(name)), door_(std::move(door)) {
+      : name_(std::move(name)), door_(std::move(door)), pool_(door_) {
     // nop
   }
 
@@ -49,6 +49,9 @@ public:
 
   /// The pool's address: takes requests from actors of this and other nodes.
   const caf::actor& actor() const noexcept { return door_; }
+
+  /// Whether it is a pool of another node, which may fall silent.
+  bool is_remote() const;
 
   /// The same pool, for requests that are to be treated so. What a request says
   /// itself wins.
@@ -58,12 +61,19 @@ public:
 
   template <class Inspector>
   friend inspected<Inspector> inspect(Inspector& f, pool_handle& x) {
-    return inspect_fields(f, x, "charmer::pool_handle", x.name_, x.door_);
+    return inspect_fields(f, x, "charmer::pool_handle", x.name_, x.door_,
+                          x.pool_);
   }
 
 private:
+  pool_handle(std::string name, caf::actor door, caf::actor pool)
+      : name_(std::move(name)), door_(std::move(door)), pool_(std::move(pool)) {
+    // nop
+  }
+
   std::string name_;
-  caf::actor door_;
+  caf::actor door_; ///< with defaults of its own, or the pool's
+  caf::actor pool_;
 };
 
 /// A handle typed as the workers are. See runtime::pool_of.

@@ -248,6 +248,7 @@ caf::error check_profile(const worker_profile& profile,
           {"profile", '"' + x.profile + '"',
            "one whose workers run at least one request at once "
            "(get_capacity)"}});
+    profile.can_cancel(x); // if it throws, then here
     return {};
   } catch (const std::exception& e) {
     return make_error(pool_errc::start_failed,

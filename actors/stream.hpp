@@ -56,6 +56,8 @@ public:
     cast(pool_.actor(), credit_atom_v, id_, chunks);
   }
 
+  const pool_handle& pool() const noexcept { return pool_; }
+
   const call_id& id() const noexcept { return id_; }
 
 private:
@@ -115,7 +117,7 @@ public:
     if (stopped_)
       on_end_(stream_end{stream_.id(), taken_, timespan{0}, true});
     else
-      on_error_(why);
+      on_error_(why = in_terms_of_pools(stream_.pool(), std::move(why)));
   }
 
 private:
@@ -209,7 +211,7 @@ auto stream(Self* self, const pool_handle& pool, std::string command,
   detail::prepare_stream(options);
   auto id = options.id;
   auto window = options.window;
-  auto limit = detail::response_limit(self->system(), pool, options);
+  auto limit = detail::response_limit(pool, options);
   auto answer =
       request_answers(self, pool.actor(), limit,
                       invocation{std::move(command), std::move(args).take(),

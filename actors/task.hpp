@@ -57,8 +57,10 @@ template <class Self>
 auto execute(Self* self, const pool_handle& pool, std::function<void()> f,
              call_options options = {}) {
   options.idempotent = idempotence::no;
-  return request(self, pool.actor(), caf::infinite, std::move(options),
-                 caf::make_message(task{std::move(f)}));
+  return pending_answer{request(self, pool.actor(), caf::infinite,
+                                std::move(options),
+                                caf::make_message(task{std::move(f)})),
+                        pool};
 }
 
 inline auto execute(caf::scoped_actor& self, const pool_handle& pool,

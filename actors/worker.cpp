@@ -86,21 +86,25 @@ public:
   }
 
   void left_behind() override {
-    event x;
-    x.name = "charmer.worker.abandoned";
-    x.level = severity::error;
-    x.text = id_ + " cannot be ended and was left behind, still running";
-    x.set("incarnation", incarnation_);
-    tell(std::move(x));
-    auto why =
+    auto limit =
+        "max_abandoned " + std::to_string(ctx_->settings->max_abandoned);
+    auto too_many =
         make_error(pool_errc::pool_degraded,
-                   "too many workers were left behind (max_abandoned "
-                       + std::to_string(ctx_->settings->max_abandoned) + ")");
-    auto too_many = ctx_->with_core(nullptr, [&](auto& out) {
-      return ctx_->core.left_behind(incarnation_, why, ctx_->now(), out);
+                   "too many workers were left behind (" + limit + ")");
+    ctx_->with_core(nullptr, [&](auto& out) {
+      auto has_none =
+          ctx_->core.left_behind(incarnation_, too_many, ctx_->now(), out);
+      event x;
+      x.name = "charmer.worker.abandoned";
+      x.level = severity::error;
+      x.text = id_ + " cannot be ended and was left behind, still running"
+               + (has_none ? "; it has no successor before one of those has "
+                             "ended ("
+                                 + limit + ")"
+                           : "");
+      x.set("incarnation", incarnation_);
+      tell(std::move(x));
     });
-    if (too_many)
-      ctx_->tell("charmer.pool.degraded", severity::error, describe(why));
   }
 
   void returned() override {

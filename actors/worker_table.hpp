@@ -104,11 +104,19 @@ public:
     return i == by_incarnation_.end() ? no_index : i->second;
   }
 
+  /// It can be given requests.
+  void join(std::uint32_t at) {
+    slots_[at].state = worker_state::ready;
+    ++ready_;
+  }
+
   /// It is given nothing more.
   void retire(std::uint32_t at) {
     auto& w = slots_[at];
     delist(at);
     set_spare(w, 0);
+    if (w.state == worker_state::ready)
+      --ready_;
     if (w.state == worker_state::ready || w.state == worker_state::starting)
       w.state = worker_state::retiring;
   }
@@ -136,13 +144,7 @@ public:
   /// True: nothing is on its way to it.
   bool close_gate(std::uint32_t at) { return gates_[at].close(); }
 
-  std::size_t ready() const {
-    std::size_t result = 0;
-    for (auto& w : slots_)
-      if (w.used && w.state == worker_state::ready)
-        ++result;
-    return result;
-  }
+  std::size_t ready() const noexcept { return ready_; }
 
   /// Whether none is left, dead ones included that still hold leases.
   bool vacant() const {
@@ -253,6 +255,7 @@ private:
   index_list idle_overflow_;
   index_list roomy_;
   std::uint64_t spare_ = 0;
+  std::size_t ready_ = 0;
   std::uint64_t incarnations_ = 0;
 };
 

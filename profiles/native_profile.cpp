@@ -108,8 +108,6 @@ private:
   // What only pools and supervisors say.
   bool take_order(caf::mailbox_element& x) {
     auto& content = x.content();
-    if (content.match_elements<cancel_atom, std::uint64_t>())
-      return true; // a behaviour cannot be told
     if (content.match_elements<expel_atom>()) {
       leave_behind(make_error(supervision_errc::planned_stop));
       return true;
@@ -293,6 +291,10 @@ bool native_profile::may_have_begun(const caf::strong_actor_ptr& worker) const {
   auto* who = caf::actor_cast<caf::abstract_actor*>(worker);
   auto* native = dynamic_cast<native_worker*>(who);
   return native && native->may_have_begun();
+}
+
+bool native_profile::can_cancel(const pool_settings&) const {
+  return false;
 }
 
 std::uint32_t native_profile::get_capacity(const pool_settings&) const {

@@ -98,6 +98,9 @@ public:
   bool is_gone(const caf::strong_actor_ptr& worker) const override;
   bool may_have_begun(const caf::strong_actor_ptr& worker) const override;
 
+  /// False: a behaviour knows nothing of the pool it works for.
+  bool can_cancel(const pool_settings& x) const override;
+
   std::uint32_t get_capacity(const pool_settings& x) const override;
 };
 

@@ -161,15 +161,17 @@ struct pool_settings {
   timespan request_timeout = std::chrono::seconds(60);
   /// The same for a stream, from its request to its end.
   timespan stream_timeout = std::chrono::seconds(300);
-  /// After the deadline: how long a command may take to notice that it was
-  /// cancelled before its worker is replaced. Other commands that run in the
-  /// same worker (profile "thread") are not to blame: it is given nothing more,
-  /// its successor is started, and they go on until they are done or their own
-  /// time is over. Those that have no deadline may go on for worker_shutdown,
-  /// and of the workers that hang as many may go on as the pool has: with one
-  /// more, the one that hangs for longest ends at once. What is not done then
-  /// is tried again if it is idempotent, and else answered worker_died with a
-  /// text that says why.
+  /// After the deadline, or after it was cancelled: how long a command may take
+  /// to notice that nobody wants it any more before its worker is replaced. A
+  /// native worker cannot be told: what is cancelled there, or whose caller has
+  /// ended, runs on until its own deadline first. Other commands that run in
+  /// the same worker (profile "thread") are not to blame: it is given nothing
+  /// more, its successor is started, and they go on until they are done or
+  /// their own time is over. Those that have no deadline may go on for
+  /// worker_shutdown, and of the workers that hang as many may go on as the
+  /// pool has: with one more, the one that hangs for longest ends at once. What
+  /// is not done then is tried again if it is idempotent, and else answered
+  /// worker_died with a text that says why.
   timespan cancel_grace = std::chrono::milliseconds(500);
   /// A task that runs longer is reported (wpool). infinite: none is.
   timespan overrun_warning = infinite;
@@ -214,7 +216,9 @@ struct pool_settings {
   backoff restart_backoff;
   on_exhausted exhausted = on_exhausted::degrade;
   /// Native workers that hang cannot be killed: they are left behind, still
-  /// running. With one more than this the pool is degraded.
+  /// running, and have a successor. Those beyond this number have none until
+  /// one has ended: the pool serves with fewer workers, and is degraded without
+  /// any.
   std::uint32_t max_abandoned = 4;
 
   // -- recycling --------------------------------------------------------------

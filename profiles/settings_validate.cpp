@@ -60,6 +60,24 @@ void check_queue(const pool_settings& x, std::vector<settings_error>& errors) {
                       "a strategy that needs no queue (best_worker, "
                       "random_worker, next_worker, hash_worker), or queue "
                       R"("fifo" or "lifo")"});
+  if (x.queue == queue_order::off && x.max_overflow != 0)
+    errors.push_back({"max_overflow",
+                      std::to_string(x.max_overflow) + R"( with queue "off")",
+                      "0, for overflow workers are started for requests that "
+                      R"(wait in the queue; or queue "fifo" or "lifo")"});
+}
+
+// What would be accepted and never do anything.
+void check_limits(const pool_settings& x, std::vector<settings_error>& errors) {
+  if (x.max_overrun_warnings != 0 && x.overrun_warning == infinite)
+    errors.push_back(
+        {"max_overrun_warnings",
+         std::to_string(x.max_overrun_warnings) + " without overrun_warning",
+         "0, or an overrun_warning that is no infinity"});
+  if (x.memory_limit != 0 && x.profile == "native")
+    errors.push_back({"memory_limit",
+                      render_size(x.memory_limit) + R"( with profile "native")",
+                      "0, for a native worker has no memory of its own"});
 }
 
 void check_breaker(const breaker_settings& x,
@@ -88,6 +106,7 @@ std::vector<settings_error> validate_resolved(const pool_settings& x) {
   check_adapter(x, result);
   check_size(x, result);
   check_queue(x, result);
+  check_limits(x, result);
   check_breaker(x.breaker, result);
   check_backoff(x.restart_backoff, result);
   return result;

@@ -56,6 +56,10 @@ bool worker_profile::may_have_begun(const caf::strong_actor_ptr&) const {
   return true;
 }
 
+bool worker_profile::can_cancel(const pool_settings&) const {
+  return true;
+}
+
 std::uint32_t worker_profile::get_load(const worker_view& x) const {
   return x.info.evidence ? x.info.evidence->running() : x.running;
 }

@@ -6,8 +6,9 @@
 //
 // A worker is a CAF actor that receives requests with the pool's door as their
 // sender and the lease as their message id, and answers them in any way CAF
-// knows. It also understands (cancel_atom, lease), and is asked to stop by an
-// exit message, as every actor is; it then calls `retiring`, and ends when it
+// knows. It also understands (cancel_atom, lease), if the profile says that it
+// can_cancel, and is asked to stop by an exit message, as every actor is; it
+// then calls `retiring`, and ends when it
 // is told by stop_worker that it has nothing left. The supervisor kills it when
 // worker_shutdown is over, which begins with the exit message, or, if another
 // has taken its place, with stop_worker.
@@ -224,6 +225,13 @@ public:
   /// several such workers ended is given up. By default true; a worker that has
   /// evidence (worker_info) says so itself.
   virtual bool may_have_begun(const caf::strong_actor_ptr& worker) const;
+
+  /// Whether a worker can be told that nobody wants its answer to a request any
+  /// more (it was cancelled, or its caller has ended). Then it has cancel_grace
+  /// to let go of it, and is replaced; else it runs it to its end, and is
+  /// replaced only if it has not done so cancel_grace after the request's own
+  /// deadline. By default true.
+  virtual bool can_cancel(const pool_settings& x) const;
 
   /// How many requests one worker runs at once.
   virtual std::uint32_t get_capacity(const pool_settings& x) const = 0;

@@ -165,7 +165,8 @@ TEST_CASE("one pool's breaker is not another's") {
   CHECK(f.call());
 }
 
-TEST_CASE("a worker that is taken by hand may be the probe") {
+TEST_CASE("a worker that is taken by hand is never the probe, and not refused "
+          "while one is due") {
   auto x = lab(1);
   x.breaker.enabled = true;
   x.breaker.consecutive = 1;
@@ -176,6 +177,7 @@ TEST_CASE("a worker that is taken by hand may be the probe") {
   CHECK(f.eventually([&](const pool_stats&) {
     return !run(f.self, f.pool, [](lease&, timespan) {});
   }));
-  CHECK(f.events.wait_for("charmer.breaker.closed"));
+  CHECK(f.stats().circuit_open);
   CHECK(f.call());
+  CHECK(f.events.wait_for("charmer.breaker.closed"));
 }

@@ -88,6 +88,32 @@ TEST_CASE("a pool that is not there is named, with those that are") {
   CHECK(failure_of(none.error()).text.find("default") != std::string::npos);
 }
 
+TEST_CASE(
+    "who asks an empty handle is told that it is no pool, by every form") {
+  config cfg;
+  caf::actor_system sys{cfg};
+  caf::scoped_actor self{sys};
+  const pool_handle none;
+  auto what = command("add");
+  auto answered = 0;
+  auto expect = [&](const caf::error& e) {
+    ++answered;
+    CHECK(e == pool_errc::no_such_pool);
+    CHECK(describe(e).find("empty") != std::string::npos);
+  };
+  call(self, none, "add").receive([](const reply&) {}, expect);
+  stream(self, none, "count")
+      .receive([](const chunk&) {}, [](const stream_end&) {}, expect);
+  checkout(self, none).receive([](const lease&) {}, expect);
+  expect(run(self, none, [](lease&, timespan) {}));
+  cast(self, none, what).receive([] {}, expect);
+  broadcast(self, none, what).receive([](std::uint32_t) {}, expect);
+  broadcall(self, none, what).receive([](const gathered&) {}, expect);
+  execute(self, none, [] {}).receive([] {}, expect);
+  execute_async(self, none, [] {}).receive([] {}, expect);
+  CHECK(answered == 9);
+}
+
 TEST_CASE("books and status are answered by the door") {
   pool_fixture f;
   f.call("add", {{"a", 1}, {"b", 1}});

@@ -72,6 +72,22 @@ TEST_CASE("a waiter gets the worker that is given back") {
   CHECK(take(f).worker() == name);
 }
 
+TEST_CASE("who waits for a worker that is held, and replaced, is told why") {
+  auto x = lab(1);
+  x.cancel_grace = 1ms;
+  native_fixture f{x};
+  auto mine = take(f);
+  auto hangs = f.self->request(mine.actor(), caf::infinite,
+                               call_options{.timeout = 50ms}, wait_at(f.door));
+  auto waits =
+      f.self->request(mine.actor(), caf::infinite, call_options{}, work());
+  CHECK(f.answer(hangs).why == pool_errc::exec_timeout);
+  auto why = f.answer(waits).why;
+  CHECK(why == pool_errc::worker_died);
+  CHECK(describe(why).find("did not stop") != std::string::npos);
+  CHECK(!failure_of(why).begun);
+}
+
 TEST_CASE("a second, a foreign and a stale return are ignored") {
   native_fixture f{lab(1)};
   auto id = call_id::next();

@@ -31,6 +31,13 @@ caf::behavior porter(caf::event_based_actor*, const pool_handle& pool) {
   };
 }
 
+// Takes everything and says nothing, as a node that was stopped.
+struct mute_door : actor_without_mailbox {
+  explicit mute_door(caf::actor_config& cfg) : actor_without_mailbox(cfg) {}
+
+  void receive(caf::mailbox_element_ptr, actor_runner*) override {}
+};
+
 // Another node, which knows the porter of the first one.
 struct far_node {
   explicit far_node(native_fixture& f) : sys(cfg), self(sys) {
@@ -108,4 +115,24 @@ TEST_CASE("one with options of its own serves on another node") {
   f.pool = f.pool.with({.strategy = hash_worker("key")});
   far_node there{f};
   CHECK(there.sum(there.get("pool")) == 5);
+}
+
+TEST_CASE("who calls a node that has fallen silent has its outcome all the "
+          "same, also with options of its own") {
+  native_fixture f{adders()};
+  caf::actor_config cfg;
+  auto mute = caf::make_actor<mute_door, caf::actor>(f.sys.next_actor_id(),
+                                                     f.sys.node(), &f.sys, cfg);
+  auto port = f.sys.middleman().publish(mute, 0, "127.0.0.1");
+  REQUIRE(port);
+  far_node there{f};
+  auto far = there.sys.middleman().remote_actor("127.0.0.1", *port);
+  REQUIRE(far);
+  auto pool = pool_handle{"default", *far}.with({.priority = priority::high});
+  CHECK(pool.is_remote());
+  caf::error why;
+  call(there.self, pool, "add", {}, {.timeout = 1ms})
+      .receive([](const reply&) {}, [&](const caf::error& e) { why = e; });
+  CHECK(why == pool_errc::exec_timeout);
+  CHECK(describe(why).find("did not answer in time") != std::string::npos);
 }

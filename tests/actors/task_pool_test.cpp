@@ -69,7 +69,7 @@ TEST_CASE("three kinds of pools, by size and limit, with a name of their own") {
 TEST_CASE("tasks that nobody wants any more, and that end, cost no worker") {
   auto x = tasks(8);
   x.max_abandoned = 1;
-  x.cancel_grace = limit;
+  x.cancel_grace = 1ms;
   task_fixture f{x};
   for (int i = 0; i < 5; ++i) {
     auto gone = f.sys.spawn([&f](caf::event_based_actor* self) {
@@ -289,23 +289,34 @@ TEST_CASE("a task that nobody waits for is told as an event when it is late") {
   }));
 }
 
-TEST_CASE("with one more than max_abandoned left behind a pool is degraded") {
+TEST_CASE(
+    "whom a pool leaves behind beyond max_abandoned has no successor, and "
+    "with no worker left the pool is degraded") {
   task_fixture f{hanging(2, 1)};
   CHECK(f.finish(f.blocked()) == pool_errc::exec_timeout);
   CHECK(f.comes_to(2, 0, 0));
+  CHECK(f.finish(f.blocked()) == pool_errc::exec_timeout);
+  CHECK(f.events.wait_for([](const event& e) {
+    return e.name == "charmer.worker.abandoned"
+           && e.text.find("max_abandoned 1") != std::string::npos;
+  }));
+  CHECK(f.comes_to(1, 0, 0));
+  CHECK(!f.finish([] {}, {.timeout = limit}));
   CHECK(!f.stats().degraded);
   CHECK(f.finish(f.blocked()) == pool_errc::exec_timeout);
   CHECK(f.events.wait_for("charmer.pool.degraded"));
   CHECK(f.stats().degraded);
-  CHECK(f.stats().abandoned == 2);
+  CHECK(f.stats().abandoned == 3);
   for (int i = 0; i < 3; ++i)
     CHECK(f.finish([] {}) == pool_errc::pool_degraded);
   CHECK(f.start([] {}) == pool_errc::pool_degraded);
   f.door.let(1); // one of them comes back
   CHECK(f.events.wait_for("charmer.pool.recovered"));
-  CHECK(f.stats().abandoned == 1);
+  CHECK(f.stats().abandoned == 2);
   CHECK(!f.stats().degraded);
   CHECK(!f.finish([] {}, {.timeout = limit}));
+  f.door.let(1); // now both places can be filled
+  CHECK(f.comes_to(2, 0, 0));
 }
 
 TEST_CASE("who waits when a pool has too many left behind is told at once") {

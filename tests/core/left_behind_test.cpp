@@ -141,3 +141,114 @@ TEST_CASE("one that was killed while it ran does not run beside itself") {
   b.core.returned(worker, b.now, later);
   CHECK(later.assignments.size() == 1);
 }
+
+// -- more of them than may be
+// --------------------------------------------------
+
+namespace {
+
+// A pool of three, of which one may be left behind.
+struct bounded : bench {
+  bounded() : bench(limits()) {
+    for (auto* name : {"worker-1", "worker-2", "worker-3"})
+      workers.push_back(hire(name));
+  }
+
+  static core_limits limits() {
+    core_limits x;
+    x.size = 3;
+    x.max_abandoned = 1;
+    x.max_overflow = 5;
+    return x;
+  }
+
+  effects leave_behind(std::size_t which) {
+    effects out;
+    core.left_behind(workers[which], "too many", now, out);
+    core.worker_died(workers[which], "killed", now, out);
+    return out;
+  }
+
+  effects come_back(std::size_t which) {
+    effects out;
+    recovered = core.returned(workers[which], now, out);
+    return out;
+  }
+
+  std::vector<std::string> wanted() const {
+    std::vector<std::string> result;
+    for (auto& x : core.vacancies(10))
+      result.push_back(x.worker);
+    return result;
+  }
+
+  std::vector<std::uint64_t> workers;
+  bool recovered = false;
+};
+
+using names = std::vector<std::string>;
+
+} // namespace
+
+TEST_CASE("a place is filled again as long as few are left behind") {
+  bounded b;
+  b.leave_behind(1);
+  CHECK(b.wanted() == names{"worker-2"});
+  CHECK(b.core.wants({"worker-2", 1}));
+}
+
+TEST_CASE("with too many left behind a pool serves with those it has, and has "
+          "no more until one of them ends") {
+  bounded b;
+  b.leave_behind(0);
+  b.hire("worker-1");
+  CHECK(!b.leave_behind(1).degraded);
+  CHECK(b.wanted().empty());
+  CHECK(!b.core.wants({"worker-2", 1}));
+  CHECK(!b.core.wants({"overflow-1", no_index}));
+  CHECK(b.submit("a").assignments.size() == 1);
+  CHECK(b.submit("b").assignments.size() == 1);
+  CHECK(b.submit("c").settlements.empty()); // waits
+  CHECK(b.wanted().empty());
+  CHECK(!b.core.snapshot(b.now).degraded);
+  CHECK(b.come_back(0).administer);
+  CHECK(!b.recovered);
+  CHECK(b.wanted() == names{"worker-2", "overflow-1"});
+}
+
+TEST_CASE("one that dies meanwhile has a successor all the same") {
+  bounded b;
+  b.leave_behind(0);
+  b.leave_behind(1);
+  CHECK(b.wanted() == names{"worker-1"}); // the other one's place stays empty
+  b.hire("worker-1");
+  b.kill(b.workers[2]);
+  CHECK(b.wanted().size() == 1);
+  CHECK(b.core.wants({"worker-3", 2}));
+}
+
+TEST_CASE("who is left without any worker is told why, until one can be had") {
+  bounded b;
+  b.leave_behind(0);
+  b.workers.push_back(b.hire("worker-1"));
+  b.leave_behind(1);
+  b.leave_behind(2);
+  b.arrived(b.submit("runs").assignments.at(0));
+  CHECK(b.submit("waits").settlements.empty());
+  auto out = b.leave_behind(3);
+  CHECK(out.degraded);
+  REQUIRE(out.settlements.size() == 2);
+  CHECK(out.settlements[0].who == "runs");
+  CHECK(out.settlements[0].code == pool_errc::worker_died);
+  CHECK(out.settlements[1].who == "waits");
+  CHECK(out.settlements[1].code == pool_errc::pool_degraded);
+  out = b.submit("refused");
+  CHECK(out.settlements.at(0).code == pool_errc::pool_degraded);
+  CHECK(out.settlements.at(0).why == "too many");
+  b.come_back(1);
+  CHECK(b.recovered);
+  CHECK(b.wanted().size() == 1);
+  CHECK(b.submit("waits again").settlements.empty());
+  b.hire("worker-1");
+  CHECK(b.met.assignments.size() + b.dispatch().assignments.size() == 1);
+}

@@ -415,6 +415,29 @@ TEST_CASE("a probe that is cancelled lets the next one probe") {
   CHECK(b.submit("again").assignments.size() == 1);
 }
 
+TEST_CASE("who holds a worker while the breaker is half open keeps no probe "
+          "from running") {
+  auto limits = of_size(2);
+  limits.breaker.enabled = true;
+  limits.breaker.consecutive = 1;
+  limits.breaker.cooldown = 5s;
+  bench b{limits};
+  b.hire("a");
+  b.hire("b");
+  auto checkout = [&] {
+    auto x = b.request("lease");
+    x.lease = true;
+    return b.submit(std::move(x));
+  };
+  b.answer(b.submit("x").assignments.at(0).lease, verdict::failure);
+  CHECK(checkout().settlements.at(0).code == pool_errc::circuit_open);
+  b.pass(5s);
+  CHECK(checkout().grants.size() == 1);
+  auto probe = b.submit("probe");
+  REQUIRE(probe.assignments.size() == 1);
+  CHECK(b.done(probe).circuit == breaker_change::closed);
+}
+
 // -- overruns -----------------------------------------------------------------
 
 TEST_CASE("a long task is reported once, and goes on") {

@@ -235,6 +235,21 @@ TEST_CASE("a process pool needs an adapter, a native one does not") {
   read(R"({"pools": [{"profile": "native"}]})");
 }
 
+TEST_CASE("what would never do anything is refused") {
+  auto text = refusal(R"({"pools": [
+    {"name": "a", "adapter": "m:A", "queue": "off", "max_overflow": 3,
+     "default_strategy": "best_worker"},
+    {"name": "b", "adapter": "m:A", "max_overrun_warnings": 3},
+    {"name": "c", "profile": "native", "memory_limit": "1GB"}]})");
+  has(text, "pools[0].max_overflow: found 3 with queue \"off\"; allowed: 0");
+  has(text, "pools[1].max_overrun_warnings: found 3 without overrun_warning; "
+            "allowed: 0");
+  has(text,
+      "pools[2].memory_limit: found 1GB with profile \"native\"; allowed: "
+      "0");
+  CHECK(lines(text) == 3);
+}
+
 TEST_CASE("wrong types are told apart from wrong values") {
   has(refusal(pool_with(R"("size": "4")")), R"(pools[0].size: found "4")");
   has(refusal(pool_with(R"("size": 4.0)")), "pools[0].size: found 4.0");
