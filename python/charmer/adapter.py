@@ -215,7 +215,8 @@ def command(
     something is, only that. In a class that is decided by the class: what
     `__init__` or `setup` put into the place of a method, as in
     `self.predict = functools.lru_cache(self.predict)`, is called instead of it,
-    and what cannot be called is refused.
+    and what cannot be called is refused. So is a decorated method that can be no
+    command: a private one, or one that Adapter has itself.
 
     Args:
         name: what the host calls it; the function's own name if not given.

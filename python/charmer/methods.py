@@ -26,12 +26,13 @@ def in_adapter(kind: Type[Adapter], owner: Any) -> Found:
         for cls in reversed(kind.__mro__)
         if cls not in (object, Adapter, ThreadSafeAdapter)
     ]
-    names = dict.fromkeys(
+    everything = dict.fromkeys(name for cls in classes for name in vars(cls))
+    names = [
         name
-        for cls in classes
-        for name in vars(cls)
+        for name in everything
         if not name.startswith("_") and not hasattr(base, name)
-    )
+    ]
+    check_marked(kind, base, everything)
     if base is ThreadSafeAdapter:
         check_names(kind, names)
     methods = [
@@ -62,8 +63,11 @@ def is_method(value: Any) -> bool:
 
 
 def mark_within(value: Any) -> Optional[Mark]:
-    """The mark of what a class has."""
-    return mark_of(function_of(value))
+    """The mark of what a class has, if it can be looked at."""
+    try:
+        return mark_of(function_of(value))
+    except Exception:  # a proxy, say, that has nothing to stand for yet
+        return None
 
 
 def function_of(value: Any) -> Any:
@@ -112,6 +116,28 @@ def check_overridden(kind: Type[Adapter], classes: Iterable[type]) -> None:
             f"{kind.__name__} has no command: it overrides those that it "
             f"inherits ({', '.join(hidden)}) without @charmer.command. "
             "Decorate what is to be a command"
+        )
+
+
+def check_marked(
+    kind: Type[Adapter], base: Type[Adapter], names: Iterable[str]
+) -> None:
+    """Refuses marks that would be overlooked: of methods that are private, or
+    that the worker itself calls."""
+    for name in names:
+        value = inspect.getattr_static(kind, name)
+        if not is_method(value) or mark_within(value) is None:
+            continue
+        if hasattr(base, name):
+            why = f"charmer.{base.__name__} has a method of this name itself"
+        elif name.startswith("_"):
+            why = "a name that begins with an underscore is private"
+        else:
+            continue
+        raise AdapterError(
+            f"{kind.__name__}.{name}{place_of(value)} is decorated with "
+            f"@charmer.command and cannot be a command: {why}. Give the method "
+            "another name, or take the decorator away"
         )
 
 

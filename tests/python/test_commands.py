@@ -73,6 +73,36 @@ def test_what_is_decorated_and_cannot_be_called_is_refused(spawn):
     assert "of type functools.cached_property" in text
 
 
+@pytest.mark.parametrize(
+    "adapter, method, why",
+    [
+        ("Private", "_predict", "begins with an underscore"),
+        ("PrivateStatic", "_predict", "begins with an underscore"),
+        ("PrivateBelow", "_predict", "begins with an underscore"),
+        ("OfTheAdapter", "health_check", "charmer.Adapter has a method"),
+        ("OfTheThreads", "statistics", "charmer.ThreadSafeAdapter has a meth"),
+    ],
+)
+def test_a_decorated_method_that_cannot_be_a_command_is_refused(
+    spawn, adapter, method, why
+):
+    host = spawn()
+    failure = host.hello(f"overlooked:{adapter}").failure
+    assert failure.kind == Failure.START
+    text = failure.exception.text
+    assert f"{adapter}.{method} (" in text
+    assert "adapters/overlooked.py, line" in text
+    assert "cannot be a command: " in text and why in text
+    assert "Give the method another name" in text
+    assert host.wait() == 1
+
+
+def test_what_is_private_and_not_decorated_is_let_alone(spawn):
+    host = spawn()
+    assert names(host.hello("overlooked:Quiet").ready) == ["run"]
+    assert host.value("run") == 1
+
+
 def test_a_module_may_have_what_does_not_say_where_it_is_from(spawn, tmp_path):
     (tmp_path / "borrows.py").write_text(
         "upper = str.upper\ndef run():\n    return upper('x')\n"
