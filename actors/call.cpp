@@ -21,9 +21,10 @@ answer_limit response_limit(const pool_handle& pool,
   // As request_timeout and stream_timeout.
   auto usual = std::chrono::seconds(options.window == 0 ? 60 : 300);
   constexpr timespan travel = std::chrono::seconds(5);
-  if (!pool.is_remote() || options.timeout == infinite)
-    return to_answer_limit(infinite);
   auto total = options.timeout == unsaid ? timespan{usual} : options.timeout;
+  total = std::min(total, options.time_left);
+  if (!pool.is_remote() || total == infinite)
+    return to_answer_limit(infinite);
   return to_answer_limit(total + travel);
 }
 

@@ -17,6 +17,7 @@
 #include "charmer/actors/messages.hpp"
 #include "charmer/actors/pending_answer.hpp"
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,8 +28,10 @@ namespace charmer {
 template <class Response>
 class pending_call {
 public:
-  pending_call(Response response, pool_handle pool, call_id id)
-      : answer_(std::move(response), std::move(pool)), id_(id) {
+  pending_call(Response response, pool_handle pool, call_id id,
+               std::shared_ptr<const void> bond = nullptr)
+      : answer_(std::move(response), std::move(pool)), id_(id),
+        bond_(std::move(bond)) {
     // nop
   }
 
@@ -55,14 +58,21 @@ public:
 private:
   pending_answer<Response> answer_;
   call_id id_;
+  std::shared_ptr<const void>
+      bond_; // to the command on whose behalf it is made
 };
 
 namespace detail {
 
 /// What a function of the application calls, that runs in this thread on behalf
 /// of a command: is within the calls that led to it, and has their correlation,
-/// unless it says something else.
+/// unless it says something else, and no more time than they have left.
 void inherit(call_options& options);
+
+/// The same after such a call was sent: it is cancelled when that command is no
+/// longer wanted, as long as somebody holds this. Null: there is none.
+std::shared_ptr<const void> ending_with_caller(const pool_handle& pool,
+                                               call_id id);
 
 /// A local door owes an outcome in bounded time; towards another node, which
 /// may fall silent, there is a limit of our own.
@@ -83,7 +93,8 @@ auto call(Self* self, const pool_handle& pool, std::string command,
   auto response = request(self, pool.actor(), limit,
                           invocation{std::move(command), std::move(args).take(),
                                      std::move(options)});
-  return pending_call<decltype(response)>{std::move(response), pool, id};
+  return pending_call<decltype(response)>{std::move(response), pool, id,
+                                          detail::ending_with_caller(pool, id)};
 }
 
 inline auto call(caf::scoped_actor& self, const pool_handle& pool,

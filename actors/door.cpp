@@ -21,7 +21,7 @@ void apply(const call_options& options, const pool_settings& settings,
   auto total = options.timeout == unsaid ? usual : options.timeout;
   auto queued = options.queue_timeout == unsaid ? settings.queue_timeout
                                                 : options.queue_timeout;
-  x.deadline = deadline_after(now, total);
+  x.deadline = deadline_after(now, std::min(total, options.time_left));
   x.queue_deadline = deadline_after(now, queued);
   if (options.idempotent != idempotence::unsaid)
     x.idempotent = options.idempotent == idempotence::yes;

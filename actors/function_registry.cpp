@@ -4,8 +4,10 @@
 
 #include <cxxabi.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <typeinfo>
@@ -14,7 +16,7 @@ namespace charmer {
 
 namespace {
 
-thread_local const host_call* enclosing = nullptr;
+thread_local const detail::on_behalf_of* enclosing = nullptr;
 
 std::string readable(const std::type_info& x) {
   int status = 0;
@@ -30,8 +32,9 @@ caf::error raised(std::string type, std::string text) {
   return make_error(pool_errc::python_exception, std::move(what));
 }
 
-caf::expected<payload> run(const host_function& f, const host_call& x) {
-  detail::on_behalf_of mark{x};
+caf::expected<payload> run(caf::actor_system& sys, const host_function& f,
+                           const host_call& x, const host_asker& from) {
+  detail::on_behalf_of mark{sys, x, from.ended};
   try {
     return f(x).content();
   } catch (const std::exception& e) {
@@ -43,14 +46,17 @@ caf::expected<payload> run(const host_function& f, const host_call& x) {
 
 void start(caf::actor_system& sys, host_function f, host_call x,
            host_asker from) {
-  sys.spawn<caf::detached>([f = std::move(f), x = std::move(x),
-                            from = std::move(from)](caf::event_based_actor*) {
-    from.answer(run(f, x));
-  });
+  sys.spawn<caf::detached>(
+      [f = std::move(f), x = std::move(x),
+       from = std::move(from)](caf::event_based_actor* self) {
+        from.answer(run(self->system(), f, x, from));
+      });
 }
 
+using at_end = std::stop_callback<std::function<void()>>;
+
 // Between the worker and an actor that may end without an answer, or never
-// answer: then this one ends with the worker.
+// answer: then this one ends with the command, or the worker.
 caf::behavior go_between(caf::event_based_actor* self, const caf::actor& target,
                          const host_call& x, const host_asker& from) {
   replace_default_handlers(self);
@@ -73,7 +79,15 @@ caf::behavior go_between(caf::event_based_actor* self, const caf::actor& target,
   request(self, target, caf::infinite, x)
       .then([=](payload& answer) { finish(std::move(answer)); },
             [=](caf::error& e) { finish(std::move(e)); });
-  return {[](caf::unit_t) {}};
+  // Called in another thread. It holds no actor, which would hold it.
+  auto forgetting = [address = self->address()] {
+    if (auto waiting = caf::actor_cast<caf::actor>(address))
+      cast(waiting, cancel_atom_v);
+  };
+  auto end = std::make_shared<const at_end>(from.ended, std::move(forgetting));
+  return {[=, keep = std::move(end)](cancel_atom) {
+    finish(make_error(pool_errc::cancelled, "nobody waits for it any more"));
+  }};
 }
 
 } // namespace
@@ -84,13 +98,32 @@ void detail::inherit(call_options& options) {
   if (!enclosing)
     return;
   if (options.chain.empty())
-    options.chain = enclosing->chain;
+    options.chain = enclosing->call().chain;
   if (options.correlation.empty())
-    options.correlation = enclosing->correlation;
+    options.correlation = enclosing->call().correlation;
+  options.time_left = std::min(options.time_left, enclosing->time_left());
 }
 
-detail::on_behalf_of::on_behalf_of(const host_call& x) {
-  enclosing = &x;
+std::shared_ptr<const void> detail::ending_with_caller(const pool_handle& pool,
+                                                       call_id id) {
+  if (!enclosing)
+    return nullptr;
+  return std::make_shared<const at_end>(
+      enclosing->ended(), [=] { cast(pool.actor(), cancel_atom_v, id); });
+}
+
+detail::on_behalf_of::on_behalf_of(caf::actor_system& sys, const host_call& x,
+                                   std::stop_token ended)
+    : system_(sys), call_(x), ended_(std::move(ended)),
+      began_(sys.clock().now()) {
+  enclosing = this;
+}
+
+timespan detail::on_behalf_of::time_left() const {
+  if (call_.time_left == infinite)
+    return infinite;
+  auto passed = system_.clock().now() - began_;
+  return std::max(call_.time_left - passed, timespan{0});
 }
 
 detail::on_behalf_of::~on_behalf_of() {

@@ -10,6 +10,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <variant>
 #include <vector>
@@ -20,6 +21,7 @@ namespace charmer {
 struct host_asker {
   caf::actor worker;
   std::uint64_t number = 0;
+  std::stop_token ended; ///< it does not want an answer any more
 
   void answer(caf::expected<payload> x) const;
 };
@@ -55,14 +57,27 @@ private:
 namespace detail {
 
 /// Marks this thread as running a function on behalf of this call, so that
-/// what it calls is known to be within it.
+/// what it calls is known to be within it, and ends with it.
 class on_behalf_of {
 public:
-  explicit on_behalf_of(const host_call& x);
+  on_behalf_of(caf::actor_system& sys, const host_call& x,
+               std::stop_token ended);
   ~on_behalf_of();
 
   on_behalf_of(const on_behalf_of&) = delete;
   on_behalf_of& operator=(const on_behalf_of&) = delete;
+
+  const host_call& call() const noexcept { return call_; }
+  const std::stop_token& ended() const noexcept { return ended_; }
+
+  /// For how much longer its answer is waited for.
+  timespan time_left() const;
+
+private:
+  caf::actor_system& system_;
+  const host_call& call_;
+  const std::stop_token ended_;
+  const time_point began_;
 };
 
 } // namespace detail

@@ -8,13 +8,21 @@
 // A function runs in a thread of its own: it may block, and call pools. What it
 // throws, and an error that it returns, is raised in Python as HostError, with
 // type and text. What it calls carries the correlation of the command's call,
-// but has a deadline of its own, and goes on when that call has ended.
+// and has no more time than the command waits (x.time_left).
+//
+// When the command's request ends without a result (it is cancelled, its time
+// is over, its worker dies), nobody waits for the function any more. It cannot
+// be ended, and runs on; what it answers is dropped. The call or stream of a
+// pool whose outcome it waits for (receive) is cancelled; other things that it
+// began (casts, leases, messages to actors) are its own to end.
+//
 // One that calls back into the pool whose command called it needs another
 // worker; a call that could only wait for itself is answered would_deadlock.
 //
 // An actor that is registered gets a host_call, and answers with a payload or
-// an error; what it calls on behalf of a command it calls with
-// {.correlation = x.correlation, .chain = x.chain}.
+// an error, which is dropped likewise; nobody tells it. What it calls on behalf
+// of a command it calls with {.correlation = x.correlation, .chain = x.chain,
+// .time_left = x.time_left}.
 //
 // Threading: functions may be called at once, from as many threads as commands
 // run. They may run until the actor system ends, even after their runtime.

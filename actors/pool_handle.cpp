@@ -20,6 +20,7 @@ call_options merge(call_options own, const call_options& defaults) {
   use(own.correlation, defaults.correlation, std::string{});
   use(own.session, defaults.session, std::string{});
   use(own.within, defaults.within, call_id{});
+  own.time_left = std::min(own.time_left, defaults.time_left);
   return own;
 }
 

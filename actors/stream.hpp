@@ -162,9 +162,10 @@ template <class Self>
 class pending_stream {
 public:
   pending_stream(Self* self, caf::message_id answer, stream_handle stream,
-                 std::uint32_t window)
+                 std::uint32_t window,
+                 std::shared_ptr<const void> bond = nullptr)
       : self_(self), answer_(answer), stream_(std::move(stream)),
-        window_(window) {
+        window_(window), bond_(std::move(bond)) {
     // nop
   }
 
@@ -202,6 +203,7 @@ private:
   caf::message_id answer_;
   stream_handle stream_;
   std::uint32_t window_;
+  std::shared_ptr<const void> bond_; // as that of pending_call
 };
 
 /// @param self the calling actor, event-based or blocking
@@ -216,7 +218,8 @@ auto stream(Self* self, const pool_handle& pool, std::string command,
       request_answers(self, pool.actor(), limit,
                       invocation{std::move(command), std::move(args).take(),
                                  std::move(options)});
-  return pending_stream<Self>{self, answer, {pool, id}, window};
+  return pending_stream<Self>{
+      self, answer, {pool, id}, window, detail::ending_with_caller(pool, id)};
 }
 
 inline auto stream(caf::scoped_actor& self, const pool_handle& pool,

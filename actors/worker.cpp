@@ -122,17 +122,19 @@ public:
 
   void ask(host_question what) override {
     host_call call{.function = std::move(what.function),
-                   .arguments = std::move(what.arguments)};
+                   .arguments = std::move(what.arguments),
+                   .time_left = what.time_left};
     auto request = ctx_->core.running(what.lease);
     if (request && request->content.match_elements<invocation>()) {
       auto& options = request->content.get_as<invocation>(0).options;
-      call.time_left = time_left(what.lease);
+      call.time_left = std::min(call.time_left, time_left(what.lease));
       call.correlation = options.correlation;
       call.chain = options.chain;
       call.chain.push_back(options.id);
     }
-    ctx_->functions->ask(ctx_->system, std::move(call),
-                         {std::move(what.asker), what.number});
+    ctx_->functions->ask(
+        ctx_->system, std::move(call),
+        {std::move(what.asker), what.number, std::move(what.ended)});
   }
 
   void tell(event what) override {

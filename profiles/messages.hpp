@@ -74,6 +74,9 @@ struct call_options {
   /// The calls within which this one is made, by functions of the application
   /// that their commands called; the outermost first. Set by charmer::call.
   std::vector<call_id> chain;
+  /// What is left of the deadlines of those: it has no more than that, whatever
+  /// `timeout` says. Set by charmer::call.
+  timespan time_left = infinite;
 };
 
 template <class Inspector>
@@ -86,7 +89,7 @@ inspected<Inspector> inspect(Inspector& f, call_options& x) {
   return inspect_fields(f, x, "charmer::call_options", x.timeout,
                         x.queue_timeout, x.strategy, x.priority, x.idempotent,
                         x.correlation, x.session, x.id, x.within, x.window,
-                        x.chain);
+                        x.chain, x.time_left);
 }
 
 /// A request to a Python worker.
@@ -168,7 +171,8 @@ inspected<Inspector> inspect(Inspector& f, stream_failure& x) {
 struct host_call {
   std::string function;
   payload arguments;
-  /// What is left of the calling command's deadline.
+  /// How long the answer is waited for: what is left of the calling command's
+  /// deadline, or less if it said so.
   timespan time_left = infinite;
   std::string correlation;
   /// The calls within which it is made; the last one is the caller's own.

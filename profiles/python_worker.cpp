@@ -91,6 +91,9 @@ void python_worker::call(const invocation& x) {
 void python_worker::cancel(std::uint64_t lease) {
   if (child_ == nullptr)
     return;
+  if (lane_->contains(lease))
+    unwanted_.insert(lease);
+  forget_questions_of(lease);
   if (holds_cancels_)
     held_cancels_.push_back(lease);
   else
@@ -180,6 +183,11 @@ void python_worker::answer(const open_request& to, caf::message content) {
   if (to.sender)
     post(to.sender, self_->ctrl(), to.answer, std::move(content),
          self_->context());
+}
+
+std::optional<open_request> python_worker::take(std::uint64_t lease) {
+  unwanted_.erase(lease);
+  return lane_->take(lease);
 }
 
 void python_worker::settle(const std::optional<open_request>& who,

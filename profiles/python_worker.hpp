@@ -48,8 +48,10 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -68,6 +70,12 @@ enum class worker_tick : std::uint8_t {
   buried,          ///< to who waits for that, when the worker's actor has gone
 };
 
+/// A question that the host answers now.
+struct open_question {
+  std::uint64_t lease = 0; ///< of the request that asks; 0: none does
+  std::stop_source ended;  ///< asked to stop: nobody wants the answer
+};
+
 class python_worker {
 public:
   using self_type = caf::io::stateful_broker<python_worker>;
@@ -76,7 +84,10 @@ public:
 
   explicit python_worker(self_type* self) : self_(self) {}
 
-  ~python_worker() { lane_->close(); }
+  ~python_worker() {
+    lane_->close();
+    forget_questions();
+  }
 
   /// The behaviour of the actor.
   caf::behavior run(std::shared_ptr<worker_session> session);
@@ -124,7 +135,11 @@ private:
   void ask(host_question x);
   void answered(std::uint64_t number, payload value);
   void refused(std::uint64_t number, const caf::error& why);
+  void refuse(std::uint64_t number, const caf::error& why);
   void replied(std::uint64_t number);
+  bool is_wanted(std::uint64_t number) const;
+  void forget_questions_of(std::uint64_t lease);
+  void forget_questions();
 
   // -- writing ----------------------------------------------------------------
 
@@ -137,6 +152,7 @@ private:
   // -- answering --------------------------------------------------------------
 
   void answer(const open_request& to, caf::message content);
+  std::optional<open_request> take(std::uint64_t lease);
   void settle(const std::optional<open_request>& who, caf::message content);
 
   // -- ending -----------------------------------------------------------------
@@ -181,7 +197,8 @@ private:
   bool holds_cancels_ = false; // until it has come, or for a moment
   std::vector<std::uint64_t> held_cancels_;
 
-  std::unordered_set<std::uint64_t> questions_; // that the host answers now
+  std::unordered_map<std::uint64_t, open_question> questions_;
+  std::unordered_set<std::uint64_t> unwanted_; // requests that were cancelled
   std::deque<host_question> waiting_questions_;
 
   bool ready_ = false;

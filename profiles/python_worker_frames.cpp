@@ -58,7 +58,7 @@ bool python_worker::handle(std::string_view bytes) {
 }
 
 void python_worker::finished(wire::Result& x) {
-  auto who = lane_->take(x.id());
+  auto who = take(x.id());
   if (who && who->granted != 0)
     condemn(pool_errc::protocol_error,
             "the worker answered a stream with a result");
@@ -73,7 +73,7 @@ void python_worker::failed(wire::Failure& x) {
     refused(x);
     return;
   }
-  auto who = lane_->take(x.id());
+  auto who = take(x.id());
   auto what = session_->blank_failure();
   if (who) {
     what.command = who->command;

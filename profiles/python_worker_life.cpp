@@ -280,6 +280,7 @@ void python_worker::exited() {
   if (!status)
     return;
   lane_->close();
+  forget_questions();
   watch_->graceful_shutdown();
   watch_ = nullptr;
   if (output_)

@@ -40,7 +40,7 @@ void python_worker::chunked(wire::Chunk& x) {
 }
 
 void python_worker::ended(wire::End& x) {
-  auto who = lane_->take(x.id());
+  auto who = take(x.id());
   if (who && (who->granted == 0 || who->chunks != x.chunks())) {
     condemn(pool_errc::protocol_error,
             "the worker ended a stream of " + std::to_string(who->chunks)
@@ -55,31 +55,46 @@ void python_worker::ended(wire::End& x) {
 // -- questions ----------------------------------------------------------------
 
 void python_worker::asked(wire::HostCall& x) {
-  host_question question{x.id(), x.call(), std::move(*x.mutable_function()),
-                         wire::take(*x.mutable_arguments()), caf::actor{self_}};
+  if (unwanted_.contains(x.call()))
+    return; // it was on its way when the request was cancelled
+  auto limit = x.time_left_ns() == 0
+                   ? infinite
+                   : timespan{static_cast<std::int64_t>(x.time_left_ns())};
+  host_question question{.number = x.id(),
+                         .lease = x.call(),
+                         .function = std::move(*x.mutable_function()),
+                         .arguments = wire::take(*x.mutable_arguments()),
+                         .time_left = limit,
+                         .asker = caf::actor{self_}};
   if (questions_.size() < max_questions)
     ask(std::move(question));
   else if (waiting_questions_.size() < max_waiting_questions)
     waiting_questions_.push_back(std::move(question));
   else
-    refused(x.id(), make_error(pool_errc::queue_full,
-                               "too many calls to the application at once"));
+    refuse(x.id(), make_error(pool_errc::queue_full,
+                              "too many calls to the application at once"));
 }
 
 void python_worker::ask(host_question x) {
-  questions_.insert(x.number);
+  auto& open = questions_[x.number];
+  open.lease = x.lease;
+  x.ended = open.ended.get_token();
   session_->host().ask(std::move(x));
 }
 
 void python_worker::answered(std::uint64_t number, payload value) {
+  if (!is_wanted(number)) {
+    replied(number);
+    return;
+  }
   auto size = wire::reply_size(number, value);
   auto limit = session_->settings().max_frame_bytes;
   if (size > limit) {
-    refused(number,
-            make_error(pool_errc::frame_too_large,
-                       "the answer needs a frame of " + std::to_string(size)
-                           + " bytes; max_frame_bytes is "
-                           + std::to_string(limit)));
+    refuse(number,
+           make_error(pool_errc::frame_too_large,
+                      "the answer needs a frame of " + std::to_string(size)
+                          + " bytes; max_frame_bytes is "
+                          + std::to_string(limit)));
     return;
   }
   if (input_) {
@@ -91,6 +106,13 @@ void python_worker::answered(std::uint64_t number, payload value) {
 }
 
 void python_worker::refused(std::uint64_t number, const caf::error& why) {
+  if (is_wanted(number))
+    refuse(number, why);
+  else
+    replied(number);
+}
+
+void python_worker::refuse(std::uint64_t number, const caf::error& why) {
   wire::Frame frame;
   frame.mutable_host_reply()->set_id(number);
   *frame.mutable_host_reply()->mutable_exception() = exception_from(why);
@@ -105,6 +127,26 @@ void python_worker::replied(std::uint64_t number) {
   auto next = std::move(waiting_questions_.front());
   waiting_questions_.pop_front();
   ask(std::move(next));
+}
+
+bool python_worker::is_wanted(std::uint64_t number) const {
+  auto i = questions_.find(number);
+  return i != questions_.end() && !i->second.ended.stop_requested();
+}
+
+// Those that are being answered keep their places until they are: a function
+// cannot be ended, and there are to be no more of them than may run at once.
+void python_worker::forget_questions_of(std::uint64_t lease) {
+  std::erase_if(waiting_questions_, [=](auto& x) { return x.lease == lease; });
+  for (auto& [number, x] : questions_)
+    if (x.lease == lease)
+      x.ended.request_stop();
+}
+
+void python_worker::forget_questions() {
+  waiting_questions_.clear();
+  for (auto& [number, x] : questions_)
+    x.ended.request_stop();
 }
 
 } // namespace charmer

@@ -32,6 +32,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -134,6 +135,11 @@ struct host_question {
   std::uint64_t lease = 0;  ///< of the request that asks; 0: none does
   std::string function;
   payload arguments;
+  /// How long the command waits for the answer.
+  timespan time_left = infinite;
+  /// Nobody wants the answer any more: the request was cancelled, its time is
+  /// over, or the worker is dead.
+  std::stop_token ended{};
   /// Gets (answer_atom, number, payload) or (answer_atom, number, error).
   caf::actor asker;
 };

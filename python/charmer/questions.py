@@ -47,6 +47,8 @@ class Question:
             asked = wire.HostCall(id=self.id, function=self.function)
             if self.running is not None:
                 asked.call = self.running.call.id
+            if self.until is not None:
+                asked.time_left_ns = max(self.until - clock(), 1)
             if arguments is not None:
                 Encoder(limit).put(asked.arguments, arguments)
             frame: bytes = wire.Frame(host_call=asked).SerializeToString()

@@ -142,6 +142,30 @@ def test_the_deadline_of_the_call_bounds_what_it_asks(host):
     assert name == "HostTimeout" and seconds < 5
 
 
+@pytest.mark.parametrize(
+    "timeout, deadline_ns, limit",
+    [
+        (0.05, 60_000_000_000, 50_000_000),
+        # A deadline is the host's to judge: a little longer than that.
+        (60, 50_000_000, 500_000_000),
+        (None, 50_000_000, 500_000_000),
+    ],
+)
+def test_the_host_is_told_how_long_it_is_waited_for(
+    host, timeout, deadline_ns, limit
+):
+    host.send(
+        host.make_call("times_out", "slow", timeout, timeout_ns=deadline_ns)
+    )
+    assert 0 < host.receive().host_call.time_left_ns <= limit
+    assert host.receive().result.value.json
+    host.send(host.make_call("ask", "slow"))
+    asked = host.receive().host_call
+    assert asked.time_left_ns == 0  # for ever
+    reply(host, asked, 1)
+    assert host.receive().result.value.json == b"1"
+
+
 @pytest.mark.parametrize("command", ["ask", "ask_async"])
 def test_a_cancel_ends_the_waiting(host, command):
     call = host.make_call(command, "slow")
