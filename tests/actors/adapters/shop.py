@@ -41,6 +41,10 @@ class Shop(charmer.Adapter):
         return seconds
 
     @charmer.command
+    def hasty(self, seconds, marker):
+        return self.patient(seconds, marker)
+
+    @charmer.command
     def die(self, how):
         if how == "exit":
             os._exit(3)
