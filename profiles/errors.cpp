@@ -1,6 +1,7 @@
 #include "charmer/profiles/errors.hpp"
 
 #include "charmer/profiles/messages.hpp"
+#include "charmer/supervision/error_texts.hpp"
 #include "charmer/supervision/errors.hpp"
 
 #include <array>
@@ -73,6 +74,22 @@ std::string place(const failure& x) {
   return result;
 }
 
+// What there is to say before the details.
+std::string summary(const caf::error& x) {
+  auto result = to_string(static_cast<pool_errc>(x.code()));
+  auto* what = find_failure(x);
+  auto said =
+      what ? what->text : exit_details_of(x).value_or(exit_details{}).text;
+  if (!said.empty())
+    result += ": " + said;
+  if (auto where = what ? place(*what) : std::string{}; !where.empty())
+    result += " (" + where + ")";
+  return result;
+}
+
+// Before anybody has one to describe.
+const bool is_known = describe_errors_of<pool_errc>(summary);
+
 } // namespace
 
 std::string to_string(pool_errc x) {
@@ -101,14 +118,10 @@ std::optional<pool_errc> code_of(const caf::error& x) {
 }
 
 std::string describe(const caf::error& x) {
+  auto result = describe_reason(x);
   if (!is_pool_error(x))
-    return describe_reason(x);
-  auto result = to_string(static_cast<pool_errc>(x.code()));
+    return result;
   auto what = failure_of(x);
-  if (!what.text.empty())
-    result += ": " + what.text;
-  if (auto where = place(what); !where.empty())
-    result += " (" + where + ")";
   if (!what.traceback.empty())
     result += "\n" + what.traceback;
   if (!what.stderr_tail.empty()) {

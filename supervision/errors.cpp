@@ -1,8 +1,11 @@
 #include "charmer/supervision/errors.hpp"
 
+#include "charmer/supervision/error_texts.hpp"
 #include "charmer/supervision/messages.hpp"
 
 #include <array>
+#include <map>
+#include <mutex>
 
 namespace charmer {
 
@@ -49,7 +52,30 @@ std::string code_name(const caf::error& x) {
   return category_name(x) + " error " + std::to_string(x.code());
 }
 
+// Those of other rooms, by the name of their category.
+struct foreign_texts {
+  std::mutex mutex;
+  std::map<std::string, error_text> known;
+
+  static foreign_texts& instance() {
+    static foreign_texts result;
+    return result;
+  }
+
+  error_text find(const std::string& category) {
+    std::lock_guard guard{mutex};
+    auto i = known.find(category);
+    return i == known.end() ? nullptr : i->second;
+  }
+};
+
 } // namespace
+
+bool detail::describe_category(const std::string& category, error_text f) {
+  auto& texts = foreign_texts::instance();
+  std::lock_guard guard{texts.mutex};
+  return texts.known.insert_or_assign(category, f).second;
+}
 
 std::string to_string(supervision_errc x) {
   auto i = static_cast<std::size_t>(x);
@@ -83,6 +109,8 @@ caf::error cause_of(const caf::error& x) {
 std::string describe_reason(const caf::error& x) {
   if (!x)
     return "normal";
+  if (auto f = foreign_texts::instance().find(category_name(x)))
+    return f(x);
   auto result = code_name(x);
   if (auto said = find_in_context<exit_details>(x); said && !said->text.empty())
     result += ": " + said->text;

@@ -81,9 +81,9 @@ std::optional<exit_details> exit_details_of(const caf::error& x);
 /// The error that led to this one, or none.
 caf::error cause_of(const caf::error& x);
 
-/// The error on one line, with its context and its cause. Knows the
-/// categories of CAF itself and of supervision; for others it gives category,
-/// number and context, unless they carry exit_details.
+/// The error on one line, with context and cause. Knows the categories of CAF,
+/// of supervision and of error_texts.hpp; for others it gives category, number
+/// and context, unless they carry exit_details.
 std::string describe_reason(const caf::error& x);
 
 } // namespace charmer
