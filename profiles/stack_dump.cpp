@@ -35,6 +35,17 @@ bool is_frame(std::string_view line) {
          || starts_with(line, "  ...");
 }
 
+// The answer to the last signal cannot begin with a newline: a heading may come
+// behind what a command has written of a line just then. Empty: none does.
+std::string_view heading_within(std::string_view line) {
+  if (!line.ends_with(" (most recent call first):"))
+    return {};
+  for (auto begin : {"Current thread 0x", "Thread 0x", "Stack (most recent "})
+    if (auto at = line.rfind(begin); at != line.npos)
+      return line.substr(at);
+  return {};
+}
+
 } // namespace
 
 int stack_dump::signal() {
@@ -72,8 +83,12 @@ bool stack_dump::take(std::string_view line) {
     ended_ = true; // the stacks that follow are of a crash
     return false;
   }
-  if (!begins_stack(line) && (text_.empty() || !is_frame(line)))
+  if (!begins_stack(line) && (text_.empty() || !is_frame(line))) {
+    if (auto heading = last_ ? heading_within(line) : std::string_view{};
+        !heading.empty())
+      text_.append(heading) += '\n';
     return false;
+  }
   text_.append(line) += '\n';
   return true;
 }

@@ -160,6 +160,29 @@ TEST_CASE("who does not answer can be asked once more, for a moment") {
            "  File \"a.py\", line 1 in f\n");
 }
 
+TEST_CASE(
+    "what a command had written of a line just then takes no stack along") {
+  stack_dump dump;
+  traveller x;
+  dump.wanted_by(x.set_out(), start);
+  CHECK(!dump.take("50 %Thread 0x1 (most recent call first):"));
+  CHECK(dump.unanswered());
+  dump.asked_again(start + 100ms);
+  CHECK(!dump.take("50 % of Stack"));
+  // It is somebody's line as well.
+  CHECK(!dump.take("51 %Stack (most recent call first):"));
+  CHECK(dump.take("  File \"a.py\", line 1 in f"));
+  CHECK(!dump.take("Traceback (most recent call last):"));
+  CHECK(!dump.take("52 %Current thread 0x2 (most recent call first):"));
+  CHECK(dump.take("  File \"b.py\", line 2 in g"));
+  dump.close();
+  CHECK(failure_of(*x.arrived).traceback
+        == "Stack (most recent call first):\n"
+           "  File \"a.py\", line 1 in f\n"
+           "Current thread 0x2 (most recent call first):\n"
+           "  File \"b.py\", line 2 in g\n");
+}
+
 TEST_CASE("who has said anything, or that there is nothing, has answered") {
   stack_dump dump;
   dump.wanted_by(nullptr, start);
