@@ -151,8 +151,8 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
       }
       if (x.ending == worker_ending::stop) {
         f.text = "the worker was stopped, and this request was not done in "
-                 "time: neither before that nor within worker_shutdown ("
-                 + render_duration(settings->worker_shutdown) + ") after it";
+                 "time: "
+                 + missed_limit();
         break;
       }
       if (!x.why && x.bounces != 0) {
@@ -169,6 +169,19 @@ caf::error pool_context::error_of(const core_type::settlement& x) const {
       break;
   }
   return make_error(x.code, std::move(f));
+}
+
+void pool_context::stops_within(timespan limit, timespan left) {
+  stop_limit_ = limit;
+  stop_end_ = later(now(), left);
+}
+
+// What ended a worker that was asked to stop.
+std::string pool_context::missed_limit() const {
+  if (now() >= stop_end_.load())
+    return "all had to stop within " + render_duration(stop_limit_);
+  return "neither before that nor within worker_shutdown ("
+         + render_duration(settings->worker_shutdown) + ") after it";
 }
 
 caf::message pool_context::no_lease() const {

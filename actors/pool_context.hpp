@@ -117,6 +117,10 @@ public:
   void drain();
   bool draining() const;
 
+  /// Everything is being stopped within a limit, of which so much is left; then
+  /// what lives yet is killed.
+  void stops_within(timespan limit, timespan left);
+
   /// Calls `f(effects)` on the core and carries the effects out.
   template <class F>
   decltype(auto) with_core(actor_runner* context, F f) {
@@ -241,6 +245,7 @@ public:
 
 private:
   caf::error error_of(const core_type::settlement& x) const;
+  std::string missed_limit() const;
   void answer(core_type::settlement& x, actor_runner* context);
   void answer_late(core_type::settlement x, const caf::error& why);
   void deliver(const caf_request& to, caf::message outcome,
@@ -270,6 +275,8 @@ private:
   std::uint64_t reign_ = 0;
   bool draining_ = false;
   std::atomic<bool> closed_ = false;
+  std::atomic<timespan> stop_limit_ = infinite;
+  std::atomic<time_point> stop_end_ = time_point::max();
   caf::weak_actor_ptr door_; // set once, before anybody else knows us
   mutable std::mutex parts_mutex_;
   mutable std::set<std::string> profile_faults_; // those that were told

@@ -352,8 +352,10 @@ caf::error runtime::stop(timespan limit) {
   auto end = after(total);
   auto drained = after(total / 2);
   st.await_unclaimed(drained);
-  for (auto& ctx : st.pools->all())
+  for (auto& ctx : st.pools->all()) {
     ctx->drain();
+    ctx->stops_within(total, until(end));
+  }
   for (auto& ctx : st.pools->all())
     ctx->core.wait_until_empty(drained);
   st.outcome = stop_and_wait(state_, root, until(end));

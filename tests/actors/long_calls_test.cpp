@@ -282,6 +282,24 @@ TEST_CASE(
     CHECK(x.why == pool_errc::shutting_down);
 }
 
+TEST_CASE("who is killed because all had to stop is told within which time") {
+  auto settings = crowd(1);
+  settings.worker_shutdown = limit;
+  pool_fixture f{settings};
+  caf::scoped_actor caller{f.sys};
+  auto running = charmer::call(caller, f.pool, "sleep", {{"seconds", 600}},
+                               {.timeout = infinite});
+  REQUIRE(f.eventually([](auto& s) { return s.counts.running == 1; }));
+  std::thread stopping{[&] { f.app->stop(1s); }};
+  outcome x;
+  running.receive([](const reply&) {}, [&](caf::error& e) { x.why = e; });
+  stopping.join();
+  CAPTURE(describe(x.why));
+  REQUIRE(x.why == pool_errc::worker_died);
+  CHECK(x.what().text.find("all had to stop within 1s") != std::string::npos);
+  CHECK(x.what().text.find("worker_shutdown") == std::string::npos);
+}
+
 TEST_CASE("a worker whose teardown does not end is killed, and a warning says "
           "where it was") {
   auto x = crowd(1);
