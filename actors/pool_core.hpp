@@ -296,7 +296,7 @@ private:
     pool_errc refusal = pool_errc::none;
     std::uint32_t worker = no_index;
     place where = place::central;
-    std::uint32_t line = 1;  ///< in the queue: normal priority
+    std::uint32_t line = 0;  ///< whose, where lines have an owner
     bool by_session = false; ///< refused because its session's home is busy
   };
 
@@ -309,6 +309,7 @@ private:
                         std::uint32_t kind, time_point now);
   bool has_home(std::uint32_t session) const;
   std::uint32_t some_seat(std::uint32_t session);
+  std::uint8_t lane_of(const submission& x) const;
   route central(const submission& x, std::uint32_t kind, time_point now);
   route to_seat(std::uint32_t seat, bool alone, std::uint32_t kind,
                 time_point now);
@@ -457,7 +458,9 @@ private:
   session_table sessions_;
   desk_table desks_;
   command_table commands_;
-  std::array<index_list, 3> queue_; // by priority
+  // In the first lane what a request that runs here waits for, and then each
+  // priority.
+  std::array<index_list, 4> queue_;
   index_list undecided_;
   std::uint64_t waiting_ = 0; // in all lines
   std::uint64_t waiting_bytes_ = 0;

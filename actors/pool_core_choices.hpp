@@ -72,7 +72,7 @@ void pool_core<T>::decide(std::uint64_t reference, std::uint64_t incarnation,
       return;
     }
     r.how = {choice::available_worker};
-    enqueue(id, place::central, r.priority, false, out);
+    enqueue(id, place::central, r.lane, false, out);
     out.wake = true;
     return;
   }

@@ -76,7 +76,7 @@ template <class T>
 void pool_core<T>::go_to_seat_of_key(std::uint32_t id, bool in_front,
                                      effects& out) {
   if (seats_.size() == 0) {
-    enqueue(id, place::central, requests_[id].priority, in_front, out);
+    enqueue(id, place::central, requests_[id].lane, in_front, out);
     out.wake = true;
     return;
   }
@@ -107,7 +107,10 @@ bool pool_core<T>::drop_if_late(std::uint32_t id, time_point now,
 // In the pool's queue.
 template <class T>
 std::uint64_t pool_core<T>::queued() const {
-  return queue_[0].size + queue_[1].size + queue_[2].size;
+  std::uint64_t result = 0;
+  for (auto& lane : queue_)
+    result += lane.size;
+  return result;
 }
 
 // How many of those in the queue need no place there: some worker is idle, or
@@ -139,7 +142,7 @@ std::uint32_t pool_core<T>::next_for(std::uint32_t at) const {
   if (s.line.empty() || queued == no_index)
     return s.line.empty() ? queued : s.line.head;
   auto& r = requests_[queued];
-  auto urgent = r.priority == 0;
+  auto urgent = r.lane <= 1; // high
   auto older = !limits_.lifo && r.serial < requests_[s.line.head].serial;
   return urgent || older ? queued : s.line.head;
 }

@@ -70,8 +70,8 @@ bool pool_core<T>::would_deadlock(const submission& x, const route& to) const {
     return at != no_index
            && is_full_of(at, [&](auto& r) { return waits_for(r, x); });
   }
-  if (to.where != place::central || limits_.max_overflow > overflow_
-      || workers_.ready() < seats_.size())
+  if (to.where != place::central || overflow_room() != 0
+      || workers_.ready() + seats_lost() < seats_.size())
     return false; // somebody may come
   for (std::uint32_t at = 0; at < workers_.size(); ++at)
     if (workers_[at].used && workers_[at].state == worker_state::ready

@@ -269,7 +269,7 @@ void pool_core<T>::let_go(std::uint32_t id, std::uint64_t books::*counter,
   else if (r.homed)
     go_home(id, true, out);
   else
-    enqueue(id, place::central, r.priority, true, out);
+    enqueue(id, place::central, r.lane, true, out);
   out.wake = true;
 }
 

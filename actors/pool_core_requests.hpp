@@ -67,7 +67,8 @@ pool_errc pool_core<T>::submit(submission x, time_point now, effects& out) {
     lease(id, to.worker, now, out);
     return pool_errc::none;
   }
-  enqueue(id, to.where, to.line, false, out);
+  enqueue(id, to.where, to.where == place::central ? r.lane : to.line, false,
+          out);
   // Where nobody has a seat it waits for anybody, who may be idle.
   out.wake =
       out.wake || (to.where == place::central && workers_.idle() != no_index);
@@ -185,16 +186,25 @@ auto pool_core<T>::choose(const submission& x, std::uint32_t kind,
   }
 }
 
+// What a request waits for that runs here goes first, for it makes room: else
+// those that have just come would get the workers, and wait for more like it.
+template <class T>
+std::uint8_t pool_core<T>::lane_of(const submission& x) const {
+  auto runs_here = [&](auto key) { return requests_.find(key) != no_index; };
+  if (std::any_of(x.chain.begin(), x.chain.end(), runs_here))
+    return 0;
+  return static_cast<std::uint8_t>(1 + std::min<std::uint8_t>(x.priority, 2));
+}
+
 template <class T>
 auto pool_core<T>::central(const submission& x, std::uint32_t kind,
                            time_point now) -> route {
   if (!limits_.queue)
     return {pool_errc::unsupported};
-  auto priority = std::min<std::uint8_t>(x.priority, 2);
   if (!limits_.managed && head_of_queue() == no_index)
     if (auto at = pick(kind, x.alone(), now); at != no_index)
       return {.worker = at};
-  return {.line = priority};
+  return {};
 }
 
 // To the worker that sits there, or into the line before it.
@@ -202,8 +212,7 @@ template <class T>
 auto pool_core<T>::to_seat(std::uint32_t seat, bool alone, std::uint32_t kind,
                            time_point now) -> route {
   if (seat == no_index) // nobody is ready
-    return limits_.queue ? route{.line = 1}
-                         : route{pool_errc::no_available_worker};
+    return limits_.queue ? route{} : route{pool_errc::no_available_worker};
   auto& s = seats_[seat];
   if (s.line.empty() && s.orders.empty() && s.worker != no_index
       && takes(s.worker, kind, alone, now))
@@ -278,6 +287,7 @@ std::uint32_t pool_core<T>::admit(submission x, std::uint32_t kind,
                                   time_point now, effects& out) {
   ++counts_.accepted;
   record r;
+  r.lane = lane_of(x);
   r.what = std::move(x.what);
   r.caller = x.caller;
   r.key = x.key;
@@ -291,7 +301,6 @@ std::uint32_t pool_core<T>::admit(submission x, std::uint32_t kind,
   r.role = x.lease ? purpose::lease : purpose::task;
   r.alone = x.alone();
   r.chain = std::move(x.chain);
-  r.priority = std::min<std::uint8_t>(x.priority, 2);
   r.since = now;
   auto [id, fresh] = requests_.admit(std::move(r));
   if (fresh)

@@ -68,7 +68,7 @@ template <class T>
 void pool_core<T>::go_home(std::uint32_t id, bool in_front, effects& out) {
   auto& r = requests_[id];
   if (seats_.size() == 0) {
-    enqueue(id, place::central, r.priority, in_front, out);
+    enqueue(id, place::central, r.lane, in_front, out);
     out.wake = true;
     return;
   }

@@ -377,7 +377,7 @@ void pool_core<T>::scatter(std::uint32_t seat, time_point now, effects& out) {
     auto& r = requests_[id];
     if (!r.keyed && !r.homed) {
       dequeue(id);
-      enqueue(id, place::central, r.priority, true, out);
+      enqueue(id, place::central, r.lane, true, out);
     } else if (closed) {
       dequeue(id);
       r.keyed ? go_to_seat_of_key(id, true, out) : go_home(id, true, out);

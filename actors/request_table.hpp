@@ -84,14 +84,14 @@ struct request_record {
   stage state = stage::free;
   place where = place::nowhere;
   purpose role = purpose::task;
-  std::uint8_t priority = 1; ///< 0 goes first
-  bool probe = false;        ///< the breaker lets this one through, to see
-  bool keyed = false;        ///< others of its key may wait behind it
-  bool alone = false;        ///< is never sent ahead, nor is one behind it
-  bool streamed = false;     ///< a part of its answer has been given away
-  bool homed = false;        ///< only the home of its session will do
-  bool overdue = false;      ///< was first, not begun, when its grace was over
-  bool kept = false;         ///< `what` is there though it has its outcome
+  std::uint8_t lane = 2; ///< in the pool's queue, 0 goes first
+  bool probe = false;    ///< the breaker lets this one through, to see
+  bool keyed = false;    ///< others of its key may wait behind it
+  bool alone = false;    ///< is never sent ahead, nor is one behind it
+  bool streamed = false; ///< a part of its answer has been given away
+  bool homed = false;    ///< only the home of its session will do
+  bool overdue = false;  ///< was first, not begun, when its grace was over
+  bool kept = false;     ///< `what` is there though it has its outcome
   std::optional<bool> idempotent;
   std::uint32_t line = 0;       ///< whose, where lines have an owner
   std::uint32_t blocked_by = 0; ///< requests in the queue that it waits for

@@ -139,6 +139,66 @@ TEST_CASE("an inner request that was answered blocks nobody any more") {
   b.answer(second);
 }
 
+TEST_CASE("what a request that runs here waits for goes before all others") {
+  bench b{seats(2)};
+  b.hire("v");
+  b.hire("w");
+  b.submit(named(b, 1));
+  auto second = b.submit(named(b, 2)).assignments.at(0).lease;
+  auto urgent = named(b, 3);
+  urgent.priority = 0;
+  CHECK(b.submit(urgent).assignments.empty());
+  auto elsewhere = named(b, 4, {{9, 9}});
+  elsewhere.priority = 0;
+  CHECK(b.submit(elsewhere).assignments.empty());
+  auto inner = named(b, 11, {{1, 1}});
+  inner.priority = 2;
+  CHECK(b.submit(inner).assignments.empty());
+  auto next = b.answer(second);
+  CHECK(next.assignments.at(0).what == "r11");
+  next = b.done(next);
+  CHECK(next.assignments.at(0).what == "r3");
+  CHECK(b.done(next).assignments.at(0).what == "r4");
+}
+
+TEST_CASE("of many outer requests that each ask for one inner, one of each "
+          "round is refused") {
+  bench b{seats(2)};
+  b.hire("v");
+  b.hire("w");
+  std::map<std::string, std::uint64_t> runs;
+  std::vector<std::string> done;
+  auto refused = 0;
+  auto take = [&](const effects& out) {
+    for (auto& x : out.assignments)
+      runs[x.what] = x.lease;
+  };
+  for (std::uint64_t n = 1; n <= 6; ++n)
+    take(b.submit(named(b, n)));
+  while (!runs.empty()) {
+    auto [what, lease] = *runs.begin();
+    auto number = std::stoull(what.substr(1));
+    runs.erase(what);
+    if (number < 10) { // asks for its inner one first
+      auto out = b.submit(named(b, 10 + number, {{1, number}}));
+      if (refusal(out) != pool_errc::would_deadlock) {
+        take(out);
+        continue;
+      }
+      ++refused;
+    } else {
+      // With its inner one an outer one is done.
+      done.push_back(what);
+    }
+    take(b.answer(lease));
+    if (number > 10)
+      if (auto outer = b.core.location({1, number - 10}))
+        take(b.answer(outer->second));
+  }
+  CHECK(refused == 3);
+  CHECK(done.size() == 3);
+}
+
 TEST_CASE("no deadlock where another worker may come") {
   for (auto overflow : {0u, 1u}) {
     auto limits = seats(overflow == 0 ? 2 : 1);
