@@ -18,10 +18,10 @@ caf::error in_terms_of_pools(const pool_handle& pool, caf::error why) {
 
 answer_limit response_limit(const pool_handle& pool,
                             const call_options& options) {
-  // As request_timeout and stream_timeout.
-  auto usual = std::chrono::seconds(options.window == 0 ? 60 : 300);
   constexpr timespan travel = std::chrono::seconds(5);
-  auto total = options.timeout == unsaid ? timespan{usual} : options.timeout;
+  auto usual =
+      options.window == 0 ? pool.request_timeout() : pool.stream_timeout();
+  auto total = options.timeout == unsaid ? usual : options.timeout;
   total = std::min(total, options.time_left);
   if (!pool.is_remote() || total == infinite)
     return to_answer_limit(infinite);

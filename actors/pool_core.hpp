@@ -412,6 +412,9 @@ private:
   static bool is_there(const slot& w) {
     return w.used && !w.dead && !w.replaced && !w.released;
   }
+  bool is_lost(std::uint32_t seat) const;
+  void clear_lost_seats(time_point now, effects& out);
+  std::uint32_t seat_of_key(std::uint64_t key) const;
   void degrade_if_stranded(effects& out);
   std::optional<cause> why_degraded() const;
   std::uint32_t overflow_room() const;

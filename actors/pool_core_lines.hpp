@@ -80,8 +80,7 @@ void pool_core<T>::go_to_seat_of_key(std::uint32_t id, bool in_front,
     out.wake = true;
     return;
   }
-  auto seat = jump_hash(requests_[id].hash, seats_.size());
-  go_to_seat(id, seat, in_front, out);
+  go_to_seat(id, seat_of_key(requests_[id].hash), in_front, out);
 }
 
 template <class T>

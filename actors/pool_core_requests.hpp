@@ -173,8 +173,7 @@ auto pool_core<T>::choose(const submission& x, std::uint32_t kind,
         return {.where = place::key};
       if (seats_.size() == 0)
         return route{};
-      return to_seat(jump_hash(x.how.value, seats_.size()), x.alone(), kind,
-                     now);
+      return to_seat(seat_of_key(x.how.value), x.alone(), kind, now);
     case choice::custom_worker:
       return {.where = place::undecided};
     case choice::this_worker:

@@ -14,7 +14,8 @@ namespace charmer {
 
 template <class T>
 bool pool_core<T>::has_home(std::uint32_t session) const {
-  return sessions_.home(session) < seats_.size();
+  auto home = sessions_.home(session);
+  return home < seats_.size() && !is_lost(home);
 }
 
 template <class T>

@@ -160,6 +160,7 @@ bool pool_core<T>::worker_ready(std::uint64_t incarnation, worker handle,
       if (before != no_index)
         retire(before);
       weigh(w.seat);
+      clear_lost_seats(now, out);
       if (w.seat >= seats_.size())
         dismiss(at, now, out); // the pool shrank while it started
     }
@@ -243,8 +244,35 @@ bool pool_core<T>::left_behind(std::uint64_t incarnation, const cause& too_many,
   if (++abandoned_ <= limits_.max_abandoned)
     return false;
   overburdened_ = too_many;
+  clear_lost_seats(now, out);
   serve(now, out);
   return true;
+}
+
+// Nobody may come there for a long time, and others are there.
+template <class T>
+bool pool_core<T>::is_lost(std::uint32_t seat) const {
+  return overburdened_ && seats_[seat].worker == no_index
+         && !seats_.taken().empty();
+}
+
+template <class T>
+void pool_core<T>::clear_lost_seats(time_point now, effects& out) {
+  if (!overburdened_)
+    return;
+  for (std::uint32_t seat = 0; seat < seats_.size(); ++seat)
+    if (is_lost(seat))
+      scatter(seat, now, out);
+}
+
+// Equal keys go to the same worker, as long as its place is not lost.
+template <class T>
+std::uint32_t pool_core<T>::seat_of_key(std::uint64_t key) const {
+  auto seat = jump_hash(key, seats_.size());
+  if (!is_lost(seat))
+    return seat;
+  auto& taken = seats_.taken();
+  return taken[jump_hash(key, static_cast<std::uint32_t>(taken.size()))];
 }
 
 // Who hangs is not given more and more threads: a pool serves with the workers
@@ -371,7 +399,7 @@ void pool_core<T>::scatter(std::uint32_t seat, time_point now, effects& out) {
     settle(id, pool_errc::no_available_worker, false, std::nullopt, now, out);
     forget(id, now, out);
   }
-  auto closed = seat >= seats_.size();
+  auto closed = seat >= seats_.size() || is_lost(seat);
   for (auto id = s.line.tail; id != no_index;) {
     auto before = requests_[id].prev;
     auto& r = requests_[id];

@@ -94,13 +94,14 @@ private:
 pool_handle pool_handle::with(call_options defaults) const {
   if (!door_)
     return *this;
+  auto result = *this;
+  if (defaults.timeout != unsaid)
+    result.request_timeout_ = result.stream_timeout_ = defaults.timeout;
   auto& sys = door_->home_system();
   caf::actor_config cfg;
-  return {name_,
-          caf::make_actor<preset, caf::actor>(sys.next_actor_id(), sys.node(),
-                                              &sys, cfg, door_,
-                                              std::move(defaults)),
-          pool_};
+  result.door_ = caf::make_actor<preset, caf::actor>(
+      sys.next_actor_id(), sys.node(), &sys, cfg, door_, std::move(defaults));
+  return result;
 }
 
 bool pool_handle::is_remote() const {

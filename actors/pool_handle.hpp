@@ -40,8 +40,14 @@ public:
   /// No pool: requests are answered with an error, casts come to nothing.
   pool_handle() = default;
 
-  pool_handle(std::string name, caf::actor door)
-      : name_(std::move(name)), door_(std::move(door)), pool_(door_) {
+  /// The limits are those of the pool, for requests that do not say: an answer
+  /// from another node is waited for so long, and a little longer. A handle
+  /// that the runtime has given, or that came in a message, knows them.
+  pool_handle(std::string name, caf::actor door,
+              timespan request_timeout = std::chrono::seconds(60),
+              timespan stream_timeout = std::chrono::seconds(300))
+      : name_(std::move(name)), door_(std::move(door)), pool_(door_),
+        request_timeout_(request_timeout), stream_timeout_(stream_timeout) {
     // nop
   }
 
@@ -53,6 +59,10 @@ public:
   /// Whether it is a pool of another node, which may fall silent.
   bool is_remote() const;
 
+  /// How long a request, or a stream, may take that does not say.
+  timespan request_timeout() const noexcept { return request_timeout_; }
+  timespan stream_timeout() const noexcept { return stream_timeout_; }
+
   /// The same pool, for requests that are to be treated so. What a request says
   /// itself wins.
   pool_handle with(call_options defaults) const;
@@ -62,18 +72,15 @@ public:
   template <class Inspector>
   friend inspected<Inspector> inspect(Inspector& f, pool_handle& x) {
     return inspect_fields(f, x, "charmer::pool_handle", x.name_, x.door_,
-                          x.pool_);
+                          x.pool_, x.request_timeout_, x.stream_timeout_);
   }
 
 private:
-  pool_handle(std::string name, caf::actor door, caf::actor pool)
-      : name_(std::move(name)), door_(std::move(door)), pool_(std::move(pool)) {
-    // nop
-  }
-
   std::string name_;
   caf::actor door_; ///< with defaults of its own, or the pool's
   caf::actor pool_;
+  timespan request_timeout_{0};
+  timespan stream_timeout_{0};
 };
 
 /// A handle typed as the workers are. See runtime::pool_of.

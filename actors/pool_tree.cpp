@@ -290,8 +290,9 @@ plan_pool(caf::actor_system& sys, pool_settings settings,
   if (ctx->settings->overrun_warning != infinite)
     ctx->events->add(
         watching_overruns(name, default_overrun_handler, log_overrun));
-  return planned_pool{
-      tree_of(ctx, std::move(more)), {name, std::move(door)}, ctx};
+  pool_handle handle{name, std::move(door), ctx->settings->request_timeout,
+                     ctx->settings->stream_timeout};
+  return planned_pool{tree_of(ctx, std::move(more)), std::move(handle), ctx};
 }
 
 } // namespace charmer

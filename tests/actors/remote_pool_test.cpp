@@ -15,6 +15,7 @@ pool_settings adders() {
   });
   auto x = lab(1);
   x.adapter = "adder";
+  x.request_timeout = 200s;
   return x;
 }
 
@@ -82,6 +83,8 @@ TEST_CASE("a handle in a message is the same pool on another node") {
   auto pool = there.get("pool");
   REQUIRE(pool);
   CHECK(pool.name() == "default");
+  CHECK(pool.request_timeout() == f.pool.request_timeout());
+  CHECK(pool.with({.timeout = 7s}).stream_timeout() == 7s);
   CHECK(there.sum(pool) == 5);
   CHECK(there.sum(pool.with({.strategy = hash_worker("key")})) == 5);
   auto leased = false;
@@ -128,10 +131,10 @@ TEST_CASE("who calls a node that has fallen silent has its outcome all the "
   far_node there{f};
   auto far = there.sys.middleman().remote_actor("127.0.0.1", *port);
   REQUIRE(far);
-  auto pool = pool_handle{"default", *far}.with({.priority = priority::high});
+  auto pool = pool_handle{"default", *far}.with({.timeout = 1ms});
   CHECK(pool.is_remote());
   caf::error why;
-  call(there.self, pool, "add", {}, {.timeout = 1ms})
+  call(there.self, pool, "add")
       .receive([](const reply&) {}, [&](const caf::error& e) { why = e; });
   CHECK(why == pool_errc::exec_timeout);
   CHECK(describe(why).find("did not answer in time") != std::string::npos);

@@ -252,3 +252,46 @@ TEST_CASE("who is left without any worker is told why, until one can be had") {
   b.hire("worker-1");
   CHECK(b.met.assignments.size() + b.dispatch().assignments.size() == 1);
 }
+
+TEST_CASE("keys and sessions whose worker has no successor go to the others") {
+  for (auto crashed : {false, true}) {
+    CAPTURE(crashed);
+    auto limits = bounded::limits();
+    limits.size = 2;
+    limits.max_abandoned = 0;
+    limits.affinity = session_affinity::wait;
+    bench b{limits};
+    std::map<std::string, std::uint64_t> runs; // by worker
+    auto take = [&](const effects& x) {
+      for (auto& given : x.assignments) {
+        b.arrived(given);
+        runs[given.to] = given.lease;
+      }
+    };
+    auto first = b.hire("worker-1");
+    auto second = b.hire("worker-2");
+    for (std::uint64_t key = 0; key < 20; ++key) {
+      auto x = b.request("keyed");
+      x.how = {choice::hash_worker, key};
+      take(b.submit(std::move(x)));
+      auto session = "s" + std::to_string(key);
+      auto y = b.request("of a session");
+      y.session = session;
+      take(b.submit(std::move(y)));
+    }
+    REQUIRE(b.counts().waiting == 38);
+    if (crashed) // just then, so that there is nobody to go to
+      take(b.kill(second));
+    effects out;
+    b.core.left_behind(first, "too many", b.now, out);
+    b.core.worker_died(first, "killed", b.now, out);
+    take(out);
+    if (crashed) {
+      b.hire("worker-2");
+      take(b.met);
+    }
+    for (int i = 0; i < 50 && b.counts().waiting != 0; ++i)
+      take(b.answer(runs.at("worker-2")));
+    CHECK(b.counts().waiting == 0);
+  }
+}
