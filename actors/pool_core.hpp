@@ -44,6 +44,7 @@
 #include <array>
 #include <condition_variable>
 #include <mutex>
+#include <set>
 
 namespace charmer {
 
@@ -265,6 +266,9 @@ public:
   /// Refuses new requests from now on; what was accepted goes on.
   void drain();
 
+  /// Whether it refuses them for that.
+  bool draining() const;
+
   /// Takes requests again, after `drain` or `close`.
   void reopen();
 
@@ -286,6 +290,10 @@ public:
   std::optional<cause> last_error() const;
 
   pool_snapshot snapshot(time_point now) const;
+
+  /// One living incarnation; nothing if there is none of this number.
+  std::optional<worker_snapshot> snapshot_of(std::uint64_t incarnation,
+                                             time_point now) const;
 
 private:
   using slot = worker_slot<Traits>;
@@ -420,6 +428,8 @@ private:
   std::uint32_t overflow_room() const;
   std::uint32_t overflow_wanted() const;
   std::pair<std::uint64_t, std::uint64_t> load_of(const slot& w) const;
+  worker_snapshot snapshot_of(std::uint32_t at, std::uint64_t running,
+                              std::uint64_t ahead, time_point now) const;
   bool empty() const;
   void tell_if_empty();
 
@@ -484,6 +494,9 @@ private:
   std::uint32_t starting_ = 0;          // workers that are not ready yet
   std::uint32_t starting_overflow_ = 0; // of these, those without a seat
   std::uint32_t abandoned_ = 0;
+  std::set<std::uint64_t> abandoned_overflow_; // of those, without a seat
+  std::vector<std::uint32_t> dismissed_;       // workers that may be leftovers
+  std::uint32_t replaced_ = 0;                 // workers that live on
   bool degraded_ = false;
   bool closing_ = false;
   std::optional<cause> last_error_;

@@ -76,6 +76,12 @@ void pool_core<T>::drain() {
 }
 
 template <class T>
+bool pool_core<T>::draining() const {
+  auto guard = brief_lock(mutex_);
+  return closing_;
+}
+
+template <class T>
 void pool_core<T>::reopen() {
   auto guard = brief_lock(mutex_);
   closing_ = false;
@@ -135,14 +141,8 @@ auto pool_core<T>::last_error() const -> std::optional<cause> {
 // a worker does not count.
 template <class T>
 bool pool_core<T>::empty() const {
-  if (waiting_ != 0)
-    return false;
-  for (auto& w : workers_) {
-    auto [running, ahead] = load_of(w);
-    if (running + ahead != 0)
-      return false;
-  }
-  return true;
+  auto& c = counts_;
+  return c.accepted == c.replied + c.failed + c.cancelled;
 }
 
 template <class T>
@@ -194,32 +194,50 @@ pool_snapshot pool_core<T>::snapshot(time_point now) const {
     auto [running, ahead] = load_of(w);
     result.counts.running += running;
     result.counts.waiting += ahead;
-    if (w.dead)
-      continue;
-    worker_snapshot x{w.name, w.incarnation, w.state, running, ahead};
-    x.requests = w.requests;
-    x.since = w.since;
-    x.overflow = w.overflow;
-    x.held = w.held != 0;
-    x.idle = w.leases.empty();
-    if (w.seat != no_index && seats_[w.seat].worker == at)
-      x.line = seats_[w.seat].line.size;
-    // What does not stop, or did not, or else the oldest that it runs.
-    auto id = w.leases.head;
-    while (w.hangs_since && id != no_index
-           && requests_[id].state != stage::cancelling)
-      id = requests_[id].next;
-    if (id == no_index && w.state == worker_state::expelled)
-      x.task = commands_.name_of(w.hung);
-    else if (id == no_index)
-      id = w.leases.head;
-    if (id != no_index) {
-      x.task = commands_.name_of(requests_[id].kind);
-      x.running_for = requests_[id].running_for(now);
-    }
-    result.workers.push_back(std::move(x));
+    if (!w.dead)
+      result.workers.push_back(snapshot_of(at, running, ahead, now));
   }
   return result;
+}
+
+template <class T>
+worker_snapshot
+pool_core<T>::snapshot_of(std::uint32_t at, std::uint64_t running,
+                          std::uint64_t ahead, time_point now) const {
+  auto& w = workers_[at];
+  worker_snapshot x{w.name, w.incarnation, w.state, running, ahead};
+  x.requests = w.requests;
+  x.since = w.since;
+  x.overflow = w.overflow;
+  x.held = w.held != 0;
+  x.idle = w.leases.empty();
+  if (w.seat != no_index && seats_[w.seat].worker == at)
+    x.line = seats_[w.seat].line.size;
+  // What does not stop, or did not, or else the oldest that it runs.
+  auto id = w.leases.head;
+  while (w.hangs_since && id != no_index
+         && requests_[id].state != stage::cancelling)
+    id = requests_[id].next;
+  if (id == no_index && w.state == worker_state::expelled)
+    x.task = commands_.name_of(w.hung);
+  else if (id == no_index)
+    id = w.leases.head;
+  if (id != no_index) {
+    x.task = commands_.name_of(requests_[id].kind);
+    x.running_for = requests_[id].running_for(now);
+  }
+  return x;
+}
+
+template <class T>
+std::optional<worker_snapshot>
+pool_core<T>::snapshot_of(std::uint64_t incarnation, time_point now) const {
+  auto guard = brief_lock(mutex_);
+  auto at = workers_.find(incarnation);
+  if (at == no_index)
+    return std::nullopt;
+  auto [running, ahead] = load_of(workers_[at]);
+  return snapshot_of(at, running, ahead, now);
 }
 
 } // namespace charmer

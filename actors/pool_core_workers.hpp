@@ -14,6 +14,8 @@ template <class T>
 auto pool_core<T>::vacancies(std::size_t limit) const -> std::vector<vacancy> {
   auto guard = brief_lock(mutex_);
   std::vector<vacancy> result;
+  if (seats_.taken().size() == seats_.size() && overflow_wanted() == 0)
+    return result; // as nearly always
   auto filled = seats_filled();
   auto wanted = seats_wanted(filled);
   for (std::uint32_t i = 0; wanted != 0 && result.size() < limit; ++i)
@@ -50,18 +52,21 @@ auto pool_core<T>::leftovers() -> std::vector<leftover> {
   // As long as their supervisor has not heard of a successor, it knows these by
   // their names.
   std::set<std::string_view> busy;
-  for (auto& w : workers_)
-    if (w.used && !w.dead && w.replaced && !w.asked && !w.leases.empty())
-      busy.insert(w.name);
+  if (replaced_ != 0 && !dismissed_.empty())
+    for (auto& w : workers_)
+      if (w.used && !w.dead && w.replaced && !w.asked && !w.leases.empty())
+        busy.insert(w.name);
   std::vector<leftover> result;
-  for (std::uint32_t at = 0; at < workers_.size(); ++at) {
+  std::erase_if(dismissed_, [&](std::uint32_t at) {
     auto& w = workers_[at];
-    if (!w.used || w.dead || !w.dismissed || w.released || w.replaced
-        || !w.leases.empty() || busy.count(w.name) != 0)
-      continue;
+    if (!w.used || w.dead || !w.dismissed || w.released || w.replaced)
+      return true;
+    if (!w.leases.empty() || busy.count(w.name) != 0)
+      return false;
     w.released = true;
     result.push_back({w.name, w.incarnation});
-  }
+    return true;
+  });
   return result;
 }
 
@@ -70,7 +75,8 @@ auto pool_core<T>::leftovers() -> std::vector<leftover> {
 template <class T>
 std::uint32_t pool_core<T>::seats_lost() const {
   auto beyond = abandoned_ - std::min(abandoned_, limits_.max_abandoned);
-  return std::min(beyond, seats_.size());
+  auto overflow = static_cast<std::uint32_t>(abandoned_overflow_.size());
+  return std::min({beyond, abandoned_ - overflow, seats_.size()});
 }
 
 template <class T>
@@ -222,6 +228,7 @@ void pool_core<T>::worker_died(std::uint64_t incarnation, const cause& why,
   if (w.abandoned)
     keep_keys_of(at);
   out.worn = out.worn || w.replaced;
+  replaced_ -= w.replaced;
   workers_.bury(at);
   if (w.leases.empty())
     workers_.drop(at);
@@ -239,8 +246,11 @@ template <class T>
 bool pool_core<T>::left_behind(std::uint64_t incarnation, const cause& too_many,
                                time_point now, effects& out) {
   auto guard = brief_lock(mutex_);
-  if (auto at = workers_.find(incarnation); at != no_index)
+  if (auto at = workers_.find(incarnation); at != no_index) {
     workers_[at].abandoned = true;
+    if (workers_[at].overflow)
+      abandoned_overflow_.insert(incarnation);
+  }
   if (++abandoned_ <= limits_.max_abandoned)
     return false;
   overburdened_ = too_many;
@@ -300,6 +310,7 @@ bool pool_core<T>::returned(std::uint64_t incarnation, time_point now,
   serve(now, out);
   auto were_lost = all_seats_lost();
   --abandoned_;
+  abandoned_overflow_.erase(incarnation);
   if (!overburdened_)
     return false;
   if (abandoned_ <= limits_.max_abandoned)
@@ -342,7 +353,7 @@ void pool_core<T>::vacate(std::uint32_t at, time_point now, effects& out) {
 template <class T>
 void pool_core<T>::retire(std::uint32_t at) {
   workers_.retire(at);
-  workers_[at].replaced = true;
+  replaced_ += !std::exchange(workers_[at].replaced, true);
   if (limits_.managed)
     note_worker(at);
 }
@@ -420,7 +431,8 @@ template <class T>
 void pool_core<T>::dismiss(std::uint32_t at, time_point now, effects& out) {
   vacate(at, now, out);
   overflow_wheel_.disarm(at);
-  workers_[at].dismissed = true;
+  if (!std::exchange(workers_[at].dismissed, true))
+    dismissed_.push_back(at);
   if (workers_[at].leases.empty())
     out.administer = true;
 }

@@ -176,6 +176,9 @@ child_spec tree_of(const pool_context_ptr& ctx, std::vector<child_spec> more) {
   spec.intensity = {ctx->settings->pool_sup_intensity,
                     ctx->settings->pool_sup_period};
   spec.events = ctx->events;
+  // A part holds nothing. One that the application's code keeps busy is not to
+  // hold up the stop of its pool.
+  spec.kill_grace = std::chrono::seconds(2);
   spec.children = {
       part_child("task_monitor", task_monitor, ctx),
       queue_manager_child(ctx),

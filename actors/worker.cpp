@@ -153,14 +153,6 @@ private:
     return std::find(xs.begin(), xs.end(), command) != xs.end();
   }
 
-  // As the pool sees it, which has not heard yet that it is dead.
-  worker_stats last_seen(const pool_stats& pool) const {
-    for (auto& w : pool.workers)
-      if (w.incarnation == incarnation_)
-        return w;
-    return {};
-  }
-
   event terminated(const worker_death& how) const {
     event x;
     x.name = "charmer.worker.terminated";
@@ -186,10 +178,11 @@ private:
       tell_terminated(how);
       return;
     }
-    auto pool = ctx_->stats(false);
-    auto w = last_seen(pool);
+    // As the pool sees it, which has not heard yet that it is dead.
+    auto w = ctx_->core.snapshot_of(incarnation_, ctx_->now())
+                 .value_or(worker_snapshot{});
     // Who has no time to stop is killed, and cannot say that it was to end.
-    auto to_end = pool.draining || w.state == worker_state::retiring;
+    auto to_end = ctx_->core.draining() || w.state == worker_state::retiring;
     how.planned = how.planned || (to_end && w.running == 0);
     if (how.planned && w.state == worker_state::expelled)
       tell_hung(how, w.task);

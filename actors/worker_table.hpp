@@ -133,6 +133,7 @@ public:
     set_spare(slots_[at], 0);
     slots_[at] = slot{};
     gates_[at].reopen();
+    free_.push_back(at);
   }
 
   /// Something is about to be sent to it.
@@ -147,12 +148,7 @@ public:
   std::size_t ready() const noexcept { return ready_; }
 
   /// Whether none is left, dead ones included that still hold leases.
-  bool vacant() const {
-    for (auto& w : slots_)
-      if (w.used)
-        return false;
-    return true;
-  }
+  bool vacant() const noexcept { return free_.size() == slots_.size(); }
 
   // -- candidates -------------------------------------------------------------
 
@@ -239,9 +235,11 @@ private:
   }
 
   std::uint32_t free_slot() {
-    for (std::uint32_t i = 0; i < slots_.size(); ++i)
-      if (!slots_[i].used)
-        return i;
+    if (!free_.empty()) {
+      auto at = free_.back();
+      free_.pop_back();
+      return at;
+    }
     slots_.emplace_back();
     gates_.emplace_back(size() - 1);
     return size() - 1;
@@ -249,6 +247,7 @@ private:
 
   const std::chrono::nanoseconds prefetch_;
   std::vector<slot> slots_;
+  std::vector<std::uint32_t> free_;
   std::deque<send_gate> gates_; // one for each; they keep their addresses
   std::unordered_map<std::uint64_t, std::uint32_t> by_incarnation_;
   index_list idle_;

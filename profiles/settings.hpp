@@ -155,7 +155,9 @@ struct pool_settings {
   /// tell the size of a message to a native worker: of it only its options
   /// count, and it is bounded by max_queue_size.
   std::uint64_t max_queue_bytes = 256ull << 20;
-  /// How long a request may wait for a worker.
+  /// How long a request may wait for a worker. 0: not at all, it runs at once
+  /// or never. (Nobody is started beyond the size for it, and where code of the
+  /// application's chooses, it is never.)
   timespan queue_timeout = std::chrono::seconds(5);
   /// How long a request may take in all, if its caller does not say.
   timespan request_timeout = std::chrono::seconds(60);
@@ -164,7 +166,8 @@ struct pool_settings {
   /// After the deadline, or after it was cancelled: how long a command may take
   /// to notice that nobody wants it any more before its worker is replaced. A
   /// native worker cannot be told: what is cancelled there, or whose caller has
-  /// ended, runs on until its own deadline first. Other commands that run in
+  /// ended, runs on until its own deadline first (without one: to its end, if
+  /// there is one). Other commands that run in
   /// the same worker (profile "thread") are not to blame: it is given nothing
   /// more, its successor is started, and they go on until they are done or
   /// their own time is over. Those that have no deadline may go on for

@@ -69,6 +69,16 @@ void check_queue(const pool_settings& x, std::vector<settings_error>& errors) {
 
 // What would be accepted and never do anything.
 void check_limits(const pool_settings& x, std::vector<settings_error>& errors) {
+  for (auto [key, value] :
+       {std::pair{"waiting_callers_impl", &x.waiting_callers_impl},
+        {"idle_workers_impl", &x.idle_workers_impl},
+        {"busy_workers_impl", &x.busy_workers_impl},
+        {"idle_overflow_workers_impl", &x.idle_overflow_workers_impl}})
+    if (x.queue == queue_order::off && !value->empty())
+      errors.push_back(
+          {key, '"' + *value + R"(" with queue "off")",
+           "nothing, for it says who of those that wait in the "
+           R"(queue is served by whom; or queue "fifo" or "lifo")"});
   if (x.max_overrun_warnings != 0 && x.overrun_warning == infinite)
     errors.push_back(
         {"max_overrun_warnings",

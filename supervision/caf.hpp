@@ -38,7 +38,8 @@ namespace charmer {
 /// Durations everywhere: nanoseconds, signed 64 bit.
 using timespan = caf::timespan;
 
-/// A duration that never ends, where a setting allows one.
+/// A duration that never ends, where a setting allows one. An actor's own
+/// self->request wants caf::infinite; charmer::request takes both.
 inline constexpr timespan infinite = timespan::max();
 
 /// A point on the monotonic clock of the actor system. Only

@@ -253,6 +253,24 @@ TEST_CASE("who is left without any worker is told why, until one can be had") {
   CHECK(b.met.assignments.size() + b.dispatch().assignments.size() == 1);
 }
 
+TEST_CASE("workers beyond the size that are left behind cost no place of the "
+          "others") {
+  bounded b;
+  for (auto* name : {"overflow-1", "overflow-2", "overflow-3"}) {
+    auto worker = b.hire(name);
+    effects out;
+    b.core.left_behind(worker, "too many", b.now, out);
+    b.core.worker_died(worker, "killed", b.now, out);
+    CHECK(!out.degraded);
+  }
+  b.kill(b.workers[1]);
+  CHECK(b.wanted() == names{"worker-2"});
+  for (auto i : {0, 2})
+    b.submit("x" + std::to_string(i));
+  b.submit("waits");
+  CHECK(b.wanted() == names{"worker-2"}); // and none beyond the size
+}
+
 TEST_CASE("keys and sessions whose worker has no successor go to the others") {
   for (auto crashed : {false, true}) {
     CAPTURE(crashed);

@@ -240,14 +240,17 @@ TEST_CASE("what would never do anything is refused") {
     {"name": "a", "adapter": "m:A", "queue": "off", "max_overflow": 3,
      "default_strategy": "best_worker"},
     {"name": "b", "adapter": "m:A", "max_overrun_warnings": 3},
-    {"name": "c", "profile": "native", "memory_limit": "1GB"}]})");
+    {"name": "c", "profile": "native", "memory_limit": "1GB"},
+    {"name": "d", "adapter": "m:A", "queue": "off", "idle_workers_impl": "by_age",
+     "default_strategy": "best_worker"}]})");
   has(text, "pools[0].max_overflow: found 3 with queue \"off\"; allowed: 0");
   has(text, "pools[1].max_overrun_warnings: found 3 without overrun_warning; "
             "allowed: 0");
   has(text,
       "pools[2].memory_limit: found 1GB with profile \"native\"; allowed: "
       "0");
-  CHECK(lines(text) == 3);
+  has(text, "pools[3].idle_workers_impl: found \"by_age\" with queue \"off\"");
+  CHECK(lines(text) == 4);
 }
 
 TEST_CASE("wrong types are told apart from wrong values") {
