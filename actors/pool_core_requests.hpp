@@ -39,9 +39,6 @@ pool_errc pool_core<T>::submit(submission x, time_point now, effects& out) {
       by_session ? choose_home(x, session, kind, now) : choose(x, kind, now);
   if (to.refusal == pool_errc::none && to.worker == no_index && !fits(x, to))
     to.refusal = pool_errc::queue_full;
-  if (to.refusal == pool_errc::none && to.worker == no_index
-      && x.queue_deadline <= now)
-    to.refusal = pool_errc::wait_timeout; // now or never
   if (to.refusal == pool_errc::none && would_deadlock(x, to))
     to.refusal = pool_errc::would_deadlock;
   auto probe = false;
@@ -150,7 +147,7 @@ pool_errc pool_core<T>::refusal_of(const submission& x, time_point now) const {
     return pool_errc::shutting_down;
   if (degraded_)
     return pool_errc::pool_degraded;
-  if (x.deadline <= now)
+  if (x.deadline <= now || x.queue_deadline <= now)
     return pool_errc::wait_timeout;
   return pool_errc::none;
 }

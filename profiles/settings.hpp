@@ -155,9 +155,8 @@ struct pool_settings {
   /// tell the size of a message to a native worker: of it only its options
   /// count, and it is bounded by max_queue_size.
   std::uint64_t max_queue_bytes = 256ull << 20;
-  /// How long a request may wait for a worker. 0: not at all, it runs at once
-  /// or never. (Nobody is started beyond the size for it, and where code of the
-  /// application's chooses, it is never.)
+  /// How long a request may wait for a worker. (Who wants one at once or not at
+  /// all asks for next_available_worker.)
   timespan queue_timeout = std::chrono::seconds(5);
   /// How long a request may take in all, if its caller does not say.
   timespan request_timeout = std::chrono::seconds(60);

@@ -274,7 +274,7 @@ void each_field(Struct& x, Visitor&& f) {
 
   f("max_queue_size", x.max_queue_size, whole{0, many});
   f("max_queue_bytes", x.max_queue_bytes, bytes{0, 1ull << 50});
-  f("queue_timeout", x.queue_timeout, duration{0s, infinite});
+  f("queue_timeout", x.queue_timeout, duration{a_moment, infinite});
   f("request_timeout", x.request_timeout, duration{a_moment, infinite});
   f("stream_timeout", x.stream_timeout, duration{a_moment, infinite});
   f("cancel_grace", x.cancel_grace, duration{0s, 24h});

@@ -143,23 +143,3 @@ TEST_CASE("one key with a long line leaves room for the others") {
     accepted(b, 9, hash_worker(key));
   CHECK(b.counts().waiting <= 3 * 2 + 3 * 2);
 }
-
-TEST_CASE("who may not wait gets an idle worker, or is refused at once") {
-  core_limits limits;
-  limits.size = 1;
-  bench b{limits};
-  b.hire("worker-1");
-  auto at_once = [&] {
-    auto x = b.request("x");
-    x.queue_deadline = b.now;
-    return b.submit(std::move(x));
-  };
-  auto runs = at_once();
-  CHECK(runs.assignments.size() == 1);
-  auto out = at_once();
-  REQUIRE(out.settlements.size() == 1);
-  CHECK(out.settlements[0].code == pool_errc::wait_timeout);
-  CHECK(b.counts().refused == 1);
-  b.done(runs);
-  CHECK(at_once().assignments.size() == 1);
-}
