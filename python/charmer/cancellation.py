@@ -55,7 +55,7 @@ def check_cancelled() -> None:
 
 def deadline() -> Optional[float]:
     """Until when the caller waits, in seconds of `time.monotonic()`. None: for
-    ever, or nothing runs here."""
+    ever, or nothing runs here, as in a task that a command has left behind."""
     now = running.get()
     until = None if now is None else now.deadline()
     return None if until is None else until / 1e9

@@ -25,7 +25,7 @@ class Running:
     """One call that runs. Made for each call, so it holds as little as can
     be: what is asked rarely, is worked out then."""
 
-    __slots__ = ("call", "received", "conversation")
+    __slots__ = ("call", "received", "conversation", "over")
 
     def __init__(
         self, call: wire.Call, received: int, conversation: Conversation
@@ -33,11 +33,13 @@ class Running:
         self.call = call
         self.received = received  # when it was read, in ns of the clock
         self.conversation = conversation
+        self.over = False  # what it has left in the background goes on
 
     def deadline(self) -> Optional[int]:
-        """In ns of the clock; None if it has none."""
+        """In ns of the clock; None if it has none. When the call is over it
+        limits nothing: a task that it has begun may go on for months."""
         limit: int = self.call.timeout_ns
-        return self.received + limit if limit else None
+        return self.received + limit if limit and not self.over else None
 
     def patience(self) -> Optional[int]:
         """Until when to wait for what only the host can say. That the deadline

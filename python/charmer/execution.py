@@ -71,7 +71,8 @@ class Executor:
         session = call.session
         if session:
             conversation.sessions.enter(session)
-        set_running(Running(call, received, conversation))
+        now = Running(call, received, conversation)
+        set_running(now)
         started = clock()
         try:
             value = command.function(*positional, **named)
@@ -87,6 +88,7 @@ class Executor:
             frame = self.raised(id, command, error, self.ended - started)
         if conversation.forked:
             leave_fork(None)
+        now.over = True
         slot.finish()
         if session:
             conversation.sessions.leave(session)

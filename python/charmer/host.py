@@ -62,7 +62,8 @@ def call(
         function: the name under which the application registered it.
         arguments: any JSON value, bytes, or a message.
         timeout: seconds to wait; what is left of the running call's deadline
-            if not given.
+            if not given. A task or thread that goes on when its call has ended
+            has no other limit than this.
 
     Raises HostError, HostTimeout, HostGone; charmer.Cancelled when the running
     call is cancelled meanwhile; ValueError if the arguments cannot be sent.

@@ -45,7 +45,7 @@ class Question:
         limit = self.conversation.limit
         try:
             asked = wire.HostCall(id=self.id, function=self.function)
-            if self.running is not None:
+            if self.running is not None and not self.running.over:
                 asked.call = self.running.call.id
             if self.until is not None:
                 asked.time_left_ns = max(self.until - clock(), 1)

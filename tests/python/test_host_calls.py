@@ -327,6 +327,26 @@ def test_a_thread_that_was_left_asks_while_nothing_else_happens(host):
     poll(lambda: len(host.value("what_was_left")) == 500, "all arrived")
 
 
+@pytest.mark.parametrize("left", ["thread", "task"])
+@pytest.mark.parametrize("timeout", [None, 20])
+def test_the_deadline_of_a_call_that_is_over_limits_nothing(
+    host, left, timeout
+):
+    host.send(host.make_call(f"leaves_{left}", timeout, timeout_ns=1_000_000))
+    assert host.receive().HasField("result")
+    host.send(host.make_call(f"awaits_{left}"))
+    frame = host.receive()
+    assert frame.HasField("host_call"), frame
+    asked = frame.host_call
+    assert asked.call == 0
+    if timeout is None:
+        assert asked.time_left_ns == 0  # for ever
+    else:
+        assert 1_000_000_000 < asked.time_left_ns <= 20_000_000_000
+    reply(host, asked, 7)
+    assert value(host.receive().result) == [7, None]
+
+
 def leave_asker(host):
     """A thread that waits for an answer from now on; returns its question."""
     host.send(host.make_call("leaves_asker", 1))

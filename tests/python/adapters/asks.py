@@ -108,6 +108,8 @@ def from_threads_and_here(count):
 
 
 left = []
+begun = []  # threads and tasks that have not ended
+go = threading.Event()
 
 
 def leaves_asker(count):
@@ -119,6 +121,60 @@ def leaves_asker(count):
 
     threading.Thread(target=work).start()
     return 1
+
+
+def ask_when_over(until, timeout):
+    """Asks after that time; returns the answer and what limits it here."""
+    time.sleep(max(0, until - time.monotonic()))
+    return [charmer.host.call("now", timeout=timeout), charmer.time_left()]
+
+
+async def ask_when_over_async(until, timeout):
+    await asyncio.sleep(max(0, until - time.monotonic()))
+    answer = await charmer.host.call_async("now", timeout=timeout)
+    return [answer, charmer.time_left()]
+
+
+def after_the_deadline():
+    """When the running call's question would have timed out."""
+    return charmer.deadline() + charmer.context.PATIENCE / 1e9
+
+
+def leaves_thread(timeout):
+    """Leaves a thread with the call's context that asks once it may."""
+    until = after_the_deadline()
+    here = contextvars.copy_context()
+
+    def work():
+        go.wait(20)
+        left.append(here.run(ask_when_over, until, timeout))
+
+    go.clear()
+    begun.append(threading.Thread(target=work))
+    begun[-1].start()
+
+
+def awaits_thread():
+    go.set()
+    begun.pop().join(20)
+    return left.pop()
+
+
+async def leaves_task(timeout):
+    until = after_the_deadline()
+
+    async def work():
+        await begin.wait()
+        return await ask_when_over_async(until, timeout)
+
+    begin = asyncio.Event()
+    begun.append((begin, asyncio.create_task(work())))
+
+
+async def awaits_task():
+    begin, task = begun.pop()
+    begin.set()
+    return await task
 
 
 def what_was_left():
