@@ -1,6 +1,7 @@
 #include "charmer/profiles/program_output.hpp"
 #include "charmer/profiles/units.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -10,7 +11,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -89,11 +89,7 @@ struct spawn_attributes {
     posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
     posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null",
                                      O_RDONLY, 0);
-    if (errors >= 0)
-      posix_spawn_file_actions_adddup2(&files, errors, STDERR_FILENO);
-    else
-      posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null",
-                                       O_WRONLY, 0);
+    posix_spawn_file_actions_adddup2(&files, errors, STDERR_FILENO);
     posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
     if (!directory.empty())
       posix_spawn_file_actions_addchdir_np(&files, directory.c_str());
@@ -108,24 +104,21 @@ struct spawn_attributes {
   spawn_attributes& operator=(const spawn_attributes&) = delete;
 };
 
-// Memory for stderr that nobody has to read meanwhile, and that cannot grow.
-// None if there is none to be had: then what it says is not known.
-descriptor notepad() {
-  descriptor result{
-      ::memfd_create("charmer-errors", MFD_CLOEXEC | MFD_ALLOW_SEALING)};
-  if (::ftruncate(result.get(), errors_limit) != 0
-      || ::fcntl(result.get(), F_ADD_SEALS, F_SEAL_GROW) != 0)
-    result.close();
-  return result;
-}
+// A pipe whose reading end is ours and waits for nothing.
+struct output_pipe {
+  descriptor in;
+  descriptor out;
 
-std::string written_to(const descriptor& pad) {
-  std::string result(errors_limit, '\0');
-  auto n = ::pread(pad.get(), result.data(), result.size(), 0);
-  result.resize(n > 0 ? ::strnlen(result.data(), static_cast<std::size_t>(n))
-                      : 0);
-  return result;
-}
+  // False: there is none to be had.
+  bool open() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0)
+      return false;
+    in = descriptor{ends[0]};
+    out = descriptor{ends[1]};
+    return ::fcntl(in.get(), F_SETFL, O_NONBLOCK) == 0;
+  }
+};
 
 // Collects what the pipe holds. False: that was all of it.
 bool read_some(int fd, std::string& output) {
@@ -140,13 +133,29 @@ bool read_some(int fd, std::string& output) {
   }
 }
 
+// The same of stderr, all of which is taken and the beginning kept: who writes
+// much there is not to be stopped by it. More than a pipe holds, but not
+// without end, so that a look at the time comes between.
+bool read_some_errors(int fd, std::string& errors) {
+  std::array<char, 4096> chunk;
+  for (auto i = 0; i < 32; ++i) {
+    auto n = ::read(fd, chunk.data(), chunk.size());
+    if (n <= 0)
+      return n < 0 && (errno == EAGAIN || errno == EINTR);
+    errors.append(chunk.data(), std::min(static_cast<std::size_t>(n),
+                                         errors_limit - errors.size()));
+  }
+  return true;
+}
+
 // Reads until the process is dead or time is up. Not until end of file: what
 // the process has started may keep the pipe open. True: it is dead.
-bool read_until_death(int output_fd, int death_fd, timespan limit,
-                      std::string& output) {
+bool read_until_death(int output_fd, int errors_fd, int death_fd,
+                      timespan limit, program_output& into) {
   using clock = std::chrono::steady_clock;
   auto end = clock::now() + limit;
-  std::array<pollfd, 2> fds{{{death_fd, POLLIN, 0}, {output_fd, POLLIN, 0}}};
+  std::array<pollfd, 3> fds{
+      {{death_fd, POLLIN, 0}, {output_fd, POLLIN, 0}, {errors_fd, POLLIN, 0}}};
   for (;;) {
     auto left =
         std::chrono::ceil<std::chrono::milliseconds>(end - clock::now());
@@ -155,7 +164,10 @@ bool read_until_death(int output_fd, int death_fd, timespan limit,
     auto n = ::poll(fds.data(), fds.size(), static_cast<int>(left.count()));
     if (n < 0 && errno != EINTR)
       return false;
-    if (n > 0 && fds[1].revents != 0 && !read_some(output_fd, output)) {
+    if (n > 0 && fds[2].revents != 0
+        && !read_some_errors(errors_fd, into.errors))
+      fds[2].fd = -1;
+    if (n > 0 && fds[1].revents != 0 && !read_some(output_fd, into.text)) {
       // A host that ignores SIGCHLD gets no pidfd of what is gone already.
       if (death_fd < 0)
         return true;
@@ -163,7 +175,7 @@ bool read_until_death(int output_fd, int death_fd, timespan limit,
     }
     if (n > 0 && fds[0].revents != 0) {
       if (fds[1].fd >= 0)
-        read_some(output_fd, output);
+        read_some(output_fd, into.text);
       return true;
     }
   }
@@ -187,18 +199,15 @@ std::string end_group(pid_t pid) {
 
 program_output run_program(const program_call& what, timespan limit) {
   program_output result;
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) {
+  output_pipe output;
+  output_pipe errors;
+  if (!output.open() || !errors.open()) {
     result.problem = std::string{"cannot be asked: "} + std::strerror(errno);
     return result;
   }
-  descriptor in{ends[0]};
-  descriptor out{ends[1]};
-  ::fcntl(in.get(), F_SETFL, O_NONBLOCK);
   auto arguments = what.arguments;
   auto variables = environment(what.env);
-  auto errors = notepad();
-  spawn_attributes with{out.get(), errors.get(), what.directory};
+  spawn_attributes with{output.out.get(), errors.out.get(), what.directory};
   pid_t pid = 0;
   auto failed = ::posix_spawn(&pid, what.arguments.front().c_str(), &with.files,
                               &with.attributes, pointers(arguments).data(),
@@ -207,14 +216,16 @@ program_output run_program(const program_call& what, timespan limit) {
     result.problem = std::string{"cannot be run: "} + std::strerror(failed);
     return result;
   }
-  out.close();
+  output.out.close();
+  errors.out.close();
   descriptor death{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))};
-  if (!read_until_death(in.get(), death.get(), limit, result.text))
+  if (!read_until_death(output.in.get(), errors.in.get(), death.get(), limit,
+                        result))
     result.problem = "did not answer within " + render_duration(limit);
   auto end = end_group(pid);
   if (result.problem.empty())
     result.end = std::move(end);
-  result.errors = written_to(errors);
+  read_some_errors(errors.in.get(), result.errors);
   return result;
 }
 

@@ -228,6 +228,25 @@ TEST_CASE("what an adapter prints, or leaves running, does not disturb") {
   CHECK(x.adapter_error.empty());
 }
 
+TEST_CASE("an adapter may print as much as it likes") {
+  workshop shop;
+  std::string target;
+  SUBCASE("on stdout") {
+    target = "stdout";
+  }
+  SUBCASE("on stderr") {
+    target = "stderr";
+  }
+  auto x = found(shop.adapter("import charmer, sys\n"
+                              "for i in range(300):\n"
+                              "    sys."
+                              + target
+                              + ".write(9999 * 'x' + '\\n')\n"
+                                "@charmer.command\n"
+                                "def f(): pass\n"));
+  CHECK(x.adapter_error == "");
+}
+
 TEST_CASE("an adapter that kills or stops its interpreter is an error") {
   workshop shop;
   auto killed = examine(shop.adapter("import os; os.abort()\n"));
