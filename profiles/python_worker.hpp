@@ -76,6 +76,12 @@ struct open_question {
   std::stop_source ended;  ///< asked to stop: nobody wants the answer
 };
 
+/// A question that waits until another has been answered.
+struct waiting_question {
+  host_question what;
+  time_point until; ///< then nobody waits for the answer any more
+};
+
 class python_worker {
 public:
   using self_type = caf::io::stateful_broker<python_worker>;
@@ -133,6 +139,8 @@ private:
   void ended(wire::End& x);
   void asked(wire::HostCall& x);
   void ask(host_question x);
+  void ask_next();
+  void forget_late_questions();
   void answered(std::uint64_t number, payload value);
   void refused(std::uint64_t number, const caf::error& why);
   void refuse(std::uint64_t number, const caf::error& why);
@@ -199,7 +207,7 @@ private:
 
   std::unordered_map<std::uint64_t, open_question> questions_;
   std::unordered_set<std::uint64_t> unwanted_; // requests that were cancelled
-  std::deque<host_question> waiting_questions_;
+  std::deque<waiting_question> waiting_questions_;
 
   bool ready_ = false;
   bool tells_stacks_ = false; // when it is asked to

@@ -11,6 +11,10 @@ namespace {
 constexpr std::size_t max_questions = 256;
 constexpr std::size_t max_waiting_questions = 10'000;
 
+time_point end_of(timespan limit, time_point now) {
+  return limit < time_point::max() - now ? now + limit : time_point::max();
+}
+
 } // namespace
 
 // -- streams ------------------------------------------------------------------
@@ -66,10 +70,15 @@ void python_worker::asked(wire::HostCall& x) {
                          .arguments = wire::take(*x.mutable_arguments()),
                          .time_left = limit,
                          .asker = caf::actor{self_}};
-  if (questions_.size() < max_questions)
+  if (questions_.size() < max_questions) {
     ask(std::move(question));
-  else if (waiting_questions_.size() < max_waiting_questions)
-    waiting_questions_.push_back(std::move(question));
+    return;
+  }
+  if (waiting_questions_.size() >= max_waiting_questions)
+    forget_late_questions();
+  if (waiting_questions_.size() < max_waiting_questions)
+    waiting_questions_.push_back(
+        {std::move(question), end_of(limit, self_->clock().now())});
   else
     refuse(x.id(), make_error(pool_errc::queue_full,
                               "too many calls to the application at once"));
@@ -122,11 +131,28 @@ void python_worker::refuse(std::uint64_t number, const caf::error& why) {
 
 void python_worker::replied(std::uint64_t number) {
   questions_.erase(number);
-  if (waiting_questions_.empty() || questions_.size() >= max_questions)
-    return;
+  while (!waiting_questions_.empty() && questions_.size() < max_questions)
+    ask_next();
+}
+
+// What the command waits for no longer is not begun, and what is, has no more
+// time than the waiting has left of it.
+void python_worker::ask_next() {
   auto next = std::move(waiting_questions_.front());
   waiting_questions_.pop_front();
-  ask(std::move(next));
+  auto now = self_->clock().now();
+  if (next.until <= now)
+    return;
+  if (next.until != time_point::max())
+    next.what.time_left = next.until - now;
+  ask(std::move(next.what));
+}
+
+// Those who asked have been told by their own clocks.
+void python_worker::forget_late_questions() {
+  std::erase_if(waiting_questions_, [now = self_->clock().now()](auto& x) {
+    return x.until <= now;
+  });
 }
 
 bool python_worker::is_wanted(std::uint64_t number) const {
@@ -137,7 +163,8 @@ bool python_worker::is_wanted(std::uint64_t number) const {
 // Those that are being answered keep their places until they are: a function
 // cannot be ended, and there are to be no more of them than may run at once.
 void python_worker::forget_questions_of(std::uint64_t lease) {
-  std::erase_if(waiting_questions_, [=](auto& x) { return x.lease == lease; });
+  std::erase_if(waiting_questions_,
+                [=](auto& x) { return x.what.lease == lease; });
   for (auto& [number, x] : questions_)
     if (x.lease == lease)
       x.ended.request_stop();

@@ -219,19 +219,52 @@ def chunks_of_nobody():
         result(call, b'"here"')
 
 
+def ask(call, number, time_left=0):
+    send(
+        field(
+            24,
+            number_field(1, number)
+            + number_field(2, call)
+            + field(3, b"f")
+            + number_field(5, time_left),
+        )
+    )
+
+
 def asks_without_end():
     """More questions than a host takes at once."""
     ready()
     call = next_call()
     for number in range(1, 20_001):
-        send(
-            field(
-                24,
-                number_field(1, number)
-                + number_field(2, call)
-                + field(3, b"f"),
-            )
-        )
+        ask(call, number)
+    result(call, b'"here"')
+    serve()
+
+
+def asks_with_limits():
+    """As many questions as a host takes at once, two that are waited for
+    a nanosecond and a thousand seconds, and one without a limit."""
+    ready()
+    call = next_call()
+    for number in range(1, 257):
+        ask(call, number)
+    ask(call, 257, 1)
+    ask(call, 258, 1_000_000_000_000)
+    ask(call, 259)
+    result(call, b'"here"')
+    serve()
+
+
+def asks_without_time():
+    """More questions that nobody waits for than a host keeps, and then one
+    that somebody waits for."""
+    ready()
+    call = next_call()
+    for number in range(1, 257):
+        ask(call, number)
+    for number in range(257, 20_000):
+        ask(call, number, 1)
+    ask(call, 20_000)
     result(call, b'"here"')
     serve()
 

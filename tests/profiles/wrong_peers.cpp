@@ -191,6 +191,40 @@ TEST_CASE_FIXTURE(peer_fixture, "questions without end are not kept without "
   stop(worker);
 }
 
+TEST_CASE_FIXTURE(peer_fixture, "a question that had to wait has the time that "
+                                "is left, and is not put without") {
+  auto worker = start_ready_peer("asks_with_limits");
+  call(worker, "anything");
+  REQUIRE(worker.host->await_question(256));
+  for (auto n : {1, 2}) {
+    auto done = *worker.host->await_question(n);
+    cast(done.asker, answer_atom_v, done.number, payload::json("1"));
+  }
+  auto next = worker.host->await_question(257);
+  REQUIRE(next);
+  CHECK_EQ(next->number, 258);
+  CHECK(next->time_left > 0s);
+  CHECK(next->time_left < 1000s);
+  auto last = worker.host->await_question(258);
+  REQUIRE(last);
+  CHECK_EQ(last->number, 259);
+  CHECK(last->time_left == infinite);
+  stop(worker);
+}
+
+TEST_CASE_FIXTURE(peer_fixture, "questions without time left keep no other "
+                                "from waiting") {
+  auto worker = start_ready_peer("asks_without_time");
+  call(worker, "anything");
+  REQUIRE(worker.host->await_question(256));
+  auto first = *worker.host->await_question(1);
+  cast(first.asker, answer_atom_v, first.number, payload::json("1"));
+  auto next = worker.host->await_question(257);
+  REQUIRE(next);
+  CHECK_EQ(next->number, 20'000);
+  stop(worker);
+}
+
 // -- pipes --------------------------------------------------------------------
 
 TEST_CASE_FIXTURE(peer_fixture, "stdout closed but alive: ended") {
