@@ -164,6 +164,13 @@ std::vector<event_kind> make_table() {
        "no longer run in parallel",
        {"measurements"},
        {"pool", "worker_id", "metadata", "correlation"}},
+      {"charmer.worker.host_calls_stuck",
+       warning,
+       "functions of the application that its commands called, and wait for no "
+       "longer, have not returned and are as many as may run at once: others "
+       "are refused until one returns",
+       {"count", "oldest_seconds"},
+       {"pool", "worker_id", "function"}},
 
       // -- requests
       {"charmer.request.dispatched",

@@ -74,6 +74,9 @@ enum class worker_tick : std::uint8_t {
 struct open_question {
   std::uint64_t lease = 0; ///< of the request that asks; 0: none does
   std::stop_source ended;  ///< asked to stop: nobody wants the answer
+  std::string function;
+  time_point since;
+  time_point until; ///< then nobody waits for the answer any more
 };
 
 /// A question that waits until another has been answered.
@@ -140,6 +143,8 @@ private:
   void asked(wire::HostCall& x);
   void ask(host_question x);
   void ask_next();
+  bool places_are_lost() const;
+  void refuse_for_ever_taken(std::uint64_t number);
   void forget_late_questions();
   void answered(std::uint64_t number, payload value);
   void refused(std::uint64_t number, const caf::error& why);
@@ -208,6 +213,8 @@ private:
   std::unordered_map<std::uint64_t, open_question> questions_;
   std::unordered_set<std::uint64_t> unwanted_; // requests that were cancelled
   std::deque<waiting_question> waiting_questions_;
+  time_point last_asked_;  // when a place was taken
+  bool told_lost_ = false; // that all places are, since then
 
   bool ready_ = false;
   bool tells_stacks_ = false; // when it is asked to

@@ -1,6 +1,9 @@
 // Part of python_worker: streams, and questions to the application.
 #include "charmer/profiles/python_worker.hpp"
 
+#include "charmer/profiles/units.hpp"
+
+#include <algorithm>
 #include <utility>
 
 namespace charmer {
@@ -10,6 +13,9 @@ namespace {
 // Of one worker: so many questions are answered at once, and so many wait.
 constexpr std::size_t max_questions = 256;
 constexpr std::size_t max_waiting_questions = 10'000;
+
+// What has not returned for so long after its command gave up, is not about to.
+constexpr timespan lost_after = std::chrono::seconds(1);
 
 time_point end_of(timespan limit, time_point now) {
   return limit < time_point::max() - now ? now + limit : time_point::max();
@@ -74,6 +80,10 @@ void python_worker::asked(wire::HostCall& x) {
     ask(std::move(question));
     return;
   }
+  if (places_are_lost()) {
+    refuse_for_ever_taken(x.id());
+    return;
+  }
   if (waiting_questions_.size() >= max_waiting_questions)
     forget_late_questions();
   if (waiting_questions_.size() < max_waiting_questions)
@@ -87,6 +97,10 @@ void python_worker::asked(wire::HostCall& x) {
 void python_worker::ask(host_question x) {
   auto& open = questions_[x.number];
   open.lease = x.lease;
+  open.function = x.function;
+  open.since = last_asked_ = self_->clock().now();
+  open.until = end_of(x.time_left, open.since);
+  told_lost_ = false;
   x.ended = open.ended.get_token();
   session_->host().ask(std::move(x));
 }
@@ -148,6 +162,45 @@ void python_worker::ask_next() {
   ask(std::move(next.what));
 }
 
+// All of them are held by functions that nobody waits for, and none has become
+// free for a while.
+bool python_worker::places_are_lost() const {
+  auto given_up = self_->clock().now() - lost_after;
+  return last_asked_ <= given_up
+         && std::all_of(questions_.begin(), questions_.end(),
+                        [=](auto& x) { return x.second.until <= given_up; });
+}
+
+// At once, and saying why: it would wait in vain, and then be told that this
+// function does not answer, which was never asked.
+void python_worker::refuse_for_ever_taken(std::uint64_t number) {
+  auto& oldest = std::min_element(questions_.begin(), questions_.end(),
+                                  [](auto& x, auto& y) {
+                                    return x.second.since < y.second.since;
+                                  })
+                     ->second;
+  auto age = std::chrono::floor<std::chrono::seconds>(self_->clock().now()
+                                                      - oldest.since);
+  auto count = questions_.size();
+  auto text = std::to_string(count)
+              + " functions that commands of this worker called have not "
+                "returned, though nobody waits for them any more; the oldest "
+                "is '"
+              + oldest.function + "', for " + render_duration(age)
+              + ": no other is called until one returns";
+  if (!std::exchange(told_lost_, true)) {
+    event x;
+    x.name = "charmer.worker.host_calls_stuck";
+    x.level = severity::warning;
+    x.text = text;
+    x.set("count", count);
+    x.set("oldest_seconds", age.count());
+    x.set("function", oldest.function);
+    session_->host().tell(std::move(x));
+  }
+  refuse(number, make_error(pool_errc::queue_full, std::move(text)));
+}
+
 // Those who asked have been told by their own clocks.
 void python_worker::forget_late_questions() {
   std::erase_if(waiting_questions_, [now = self_->clock().now()](auto& x) {
@@ -165,9 +218,12 @@ bool python_worker::is_wanted(std::uint64_t number) const {
 void python_worker::forget_questions_of(std::uint64_t lease) {
   std::erase_if(waiting_questions_,
                 [=](auto& x) { return x.what.lease == lease; });
-  for (auto& [number, x] : questions_)
-    if (x.lease == lease)
+  for (auto& [number, x] : questions_) {
+    if (x.lease == lease) {
+      x.until = std::min(x.until, self_->clock().now());
       x.ended.request_stop();
+    }
+  }
 }
 
 void python_worker::forget_questions() {

@@ -250,6 +250,21 @@ void last_words(const told_ptr& heard) {
   heard->wait_for("charmer.worker.output_dropped");
 }
 
+void functions_that_do_not_return(const told_ptr& heard) {
+  gate door;
+  auto x = shop(1);
+  x.adapter = "streams:Streams";
+  scene s{heard, x};
+  s.app->register_function("waits", [&](const host_call&) -> host_answer {
+    door.pass();
+    return nullptr;
+  });
+  CHECK(!s.call("ask_in_vain", {{"function", "waits"}, {"n", 256}}));
+  CHECK(!s.call("ask_until_refused", {{"function", "waits"}}));
+  heard->wait_for("charmer.worker.host_calls_stuck");
+  door.open();
+}
+
 void a_pool_that_gives_up(const told_ptr& heard) {
   auto x = shop(1);
   x.breaker = {.enabled = true, .consecutive = 2, .cooldown = 20ms};
@@ -404,6 +419,7 @@ TEST_CASE("everything in the table of events happens, and nothing else does") {
   requests_that_nobody_wants(heard);
   deaths(heard);
   last_words(heard);
+  functions_that_do_not_return(heard);
   a_pool_that_gives_up(heard);
   native_workers(heard);
   a_collection_that_fails(heard);

@@ -2,6 +2,7 @@
 // that command's request.
 #include "pool_fixture.hpp"
 
+#include <future>
 #include <thread>
 
 using namespace charmer_tests;
@@ -210,4 +211,39 @@ TEST_CASE("actors that never answer a cancelled command hold up no other") {
   // It was asked no more of that.
   CHECK(asked == 256);
   kill(f.self->address(), mute);
+}
+
+TEST_CASE("functions that never return are named to who finds no place") {
+  std::promise<void> go;
+  auto gone = go.get_future().share();
+  pool_fixture f{asking(1)};
+  f.app->register_function("forever", [=](const host_call&) -> host_answer {
+    gone.wait_for(3 * limit);
+    return nullptr;
+  });
+  f.app->register_function("good",
+                           [](const host_call&) -> host_answer { return 7; });
+  CHECK(f.call("ask_in_vain", {{"function", "forever"}, {"n", 256}}).json()
+        == 256);
+  auto ask = [&] {
+    return f.call("ask_until_refused", {{"function", "good"}}).json();
+  };
+  for (auto i = 0; i < 2; ++i) {
+    auto told = ask();
+    CHECK(told.at(0) == "queue_full");
+    auto text = told.at(1).get<std::string>();
+    CAPTURE(text);
+    CHECK(text.find("256 functions") != text.npos);
+    CHECK(text.find("'forever'") != text.npos);
+  }
+  auto is_warning = [](const event& x) {
+    return x.name == "charmer.worker.host_calls_stuck";
+  };
+  CHECK(f.events.wait_for(is_warning));
+  go.set_value();
+  CHECK(f.eventually([&](auto&) {
+    return !f.call("ask", {{"function", "good"}}).why;
+  }));
+  auto told = f.events.all();
+  CHECK(std::count_if(told.begin(), told.end(), is_warning) == 1);
 }

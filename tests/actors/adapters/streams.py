@@ -135,6 +135,23 @@ class Streams(charmer.ThreadSafeAdapter):
             return "no answer"
 
     @charmer.command
+    async def ask_in_vain(self, function, n):
+        calls = [
+            charmer.host.call_async(function, timeout=0.05) for _ in range(n)
+        ]
+        return len(await asyncio.gather(*calls, return_exceptions=True))
+
+    @charmer.command
+    def ask_until_refused(self, function):
+        while True:
+            try:
+                charmer.host.call(function, timeout=0.05)
+            except charmer.host.HostTimeout:
+                continue
+            except charmer.HostError as error:
+                return [error.type, str(error)]
+
+    @charmer.command
     def ask_by_name(self, function):
         return charmer.host.call(function, os.getpid())
 
